@@ -1,0 +1,47 @@
+"""Every error that a person can cause or has to know about.
+
+FmnistError
+├── ConfigError       a hyperparameter, or two that do not fit together
+├── DataError         the dataset: missing, damaged, not to be fetched
+├── CheckpointError   weights or resume state: missing, damaged, of another network
+├── StoreError        the run store: unreachable, unknown run, an action that its status does not allow
+├── PictureError      a person's picture that cannot be read
+└── DivergedError     the loss is no longer a number
+
+A message is for the person: what is wrong, the value, what is allowed, what to do next.
+"""
+
+
+class FmnistError(Exception):
+    """Something that is shown as one sentence, never as a traceback."""
+
+
+class ConfigError(FmnistError, ValueError):
+    """A hyperparameter is out of range, or two contradict each other."""
+
+
+class DataError(FmnistError, OSError):
+    """The dataset is missing or damaged, or no source can be reached."""
+
+
+class CheckpointError(FmnistError, OSError):
+    """A checkpoint is missing, damaged, or belongs to another network."""
+
+
+class StoreError(FmnistError, RuntimeError):
+    """The run store cannot do what was asked."""
+
+
+class PictureError(FmnistError, ValueError):
+    """A picture cannot be read."""
+
+
+class DivergedError(FmnistError, ArithmeticError):
+    """The loss stopped being a finite number."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.epoch, self.step = epoch, step
+        super().__init__(
+            f"diverged at epoch {epoch}, step {step}: the loss is no longer a finite number. "
+            "Lower the learning rate (a tenth is a good try), or add warm-up, and train again."
+        )
