@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
+from fmnist.events import Epoch, Step
 from fmnist.home import database_url, run_folder
 
 RESTART_LIMIT = 3  # crashes in a row without a new checkpoint, after which a run is given up
@@ -62,6 +63,7 @@ class Process:
 
     pid: int
     started: float  # seconds since the epoch, as the kernel says
+    host: str = ""  # the machine and data folder it belongs to: only there can anybody tell whether it lives
 
 
 @dataclass(frozen=True)
@@ -111,33 +113,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Step:
-    """A point of the curve inside an epoch: means over the steps since the last point."""
-
-    step: int  # 1 = the first step of the run
-    epoch: float  # 1.5 = half of the second epoch
-    seconds: float  # training time since the start of the run
-    loss: float
-    learning_rate: float
-    images_per_second: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The figures of a finished epoch. `loss` and `accuracy` are of the monitor split (validation, or test where nothing is held back)."""
-
-    epoch: int
-    step: int
-    seconds: float
-    train_loss: float
-    train_accuracy: float
-    loss: float
-    accuracy: float
-    learning_rate: float
-    images_per_second: float
-
-
-@dataclass(frozen=True)
 class Checkpoint:
     """Two files in the run folder: weights to predict with, and the state that a resumed training needs."""
 
@@ -180,6 +155,7 @@ _RUNS = sa.Table(
     sa.Column("crashes", sa.Integer, nullable=False, default=0),  # since the last new checkpoint
     sa.Column("pid", sa.Integer),
     sa.Column("pid_started", sa.Double),
+    sa.Column("host", sa.String(255)),
 )
 
 
@@ -442,6 +418,7 @@ class Store:
                     message=None,
                     pid=process.pid,
                     pid_started=process.started,
+                    host=process.host,
                     restarts=_RUNS.c.restarts + 1,
                     started=sa.func.coalesce(_RUNS.c.started, time.time()),
                 )
@@ -614,12 +591,12 @@ def _update(run_id: str, values: dict[str, Any]) -> Any:
 
 
 def _process(row: Any) -> Process | None:
-    return Process(row["pid"], row["pid_started"]) if row["pid"] is not None else None
+    return Process(row["pid"], row["pid_started"], row["host"]) if row["pid"] is not None else None
 
 
 def _run(row: Any) -> Run:
     """A row as a Run; a config that cannot be read makes it a damaged one, never an exception."""
-    values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started")}
+    values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host")}
     config, damage = None, None
     try:
         config = parse(values["config"])

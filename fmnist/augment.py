@@ -1,0 +1,111 @@
+"""Which images an epoch shows in which order, and how it changes them: batched, on the device.
+
+All randomness of an epoch is drawn at its start from (seed, epoch) alone. So a training that goes on in the middle of an epoch
+sees what it would have seen, and the order of images does not depend on the device.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fmnist.config import TrainConfig
+from fmnist.data import Split
+from fmnist.models import MEAN, STD
+
+SIDE = 28
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The randomness of one epoch; position p of each tensor belongs to the p-th image shown."""
+
+    order: Tensor  # int64 (N,): indices into the split
+    flip: Tensor | None  # bool (N,)
+    shift: Tensor | None  # int64 (N, 2): rows and columns, 0 to 2 * config.shift
+    erase: Tensor | None  # int64 (N, 4): first and end row, first and end column of what is covered
+
+
+def plan(config: TrainConfig, epoch: int, images: int, device: str | torch.device = "cpu") -> Plan:
+    """Draw an epoch.
+
+    Args:
+        epoch: 0 is the first.
+        images: how many the training split has.
+    """
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+    order = torch.randperm(images, generator=generator)
+    clean = epoch >= config.epochs - config.clean_epochs
+    flip = torch.rand(images, generator=generator) < 0.5 if config.flip and not clean else None
+    shift = torch.randint(0, 2 * config.shift + 1, (images, 2), generator=generator) if config.shift and not clean else None
+    erase = _draw_erasing(config.erase, images, generator) if config.erase and not clean else None
+    return Plan(*(None if drawn is None else drawn.to(device) for drawn in (order, flip, shift, erase)))  # type: ignore[arg-type]
+
+
+def _draw_erasing(share: float, images: int, generator: torch.Generator) -> Tensor:
+    """Rectangles of 5 to 14 pixels a side for a share of the images, empty ones for the others: int64 (N, 4)."""
+    sides = torch.randint(5, 15, (images, 2), generator=generator)
+    sides *= (torch.rand(images, 1, generator=generator) < share).long()
+    starts = (torch.rand(images, 2, generator=generator) * (SIDE - sides + 1)).long()
+    ends = starts + sides
+    return torch.stack([starts[:, 0], ends[:, 0], starts[:, 1], ends[:, 1]], dim=1)
+
+
+def padded(images: Tensor, config: TrainConfig) -> Tensor:
+    """uint8 (N, 28, 28) -> (N, 28 + 2 * shift, 28 + 2 * shift), black around, so that a shift is only another crop."""
+    return F.pad(images, [config.shift] * 4) if config.shift else images
+
+
+def batch(images: Tensor, config: TrainConfig, plan: Plan, positions: slice) -> Tensor:
+    """The pictures of a step, changed as the plan says.
+
+    Args:
+        images: uint8, from `padded`, on the device of the plan.
+        positions: of the epoch's order.
+
+    Returns:
+        uint8 (B, 28, 28).
+    """
+    index = plan.order[positions]
+    if plan.shift is None and plan.flip is None:
+        margin = slice(config.shift, config.shift + SIDE)
+        shown = images[index][:, margin, margin]
+    else:
+        shown = _crop(images, config, plan, positions, index)
+    return shown if plan.erase is None else _erased(shown, plan.erase[positions])
+
+
+def _crop(images: Tensor, config: TrainConfig, plan: Plan, positions: slice, index: Tensor) -> Tensor:
+    """Shift and flip in one gather: each output pixel names the row and the column it comes from."""
+    along = torch.arange(SIDE, device=index.device)
+    rows, columns = along.expand(len(index), SIDE), along.expand(len(index), SIDE)
+    if plan.flip is not None:
+        columns = torch.where(plan.flip[positions, None], SIDE - 1 - columns, columns)
+    if plan.shift is None:
+        rows, columns = rows + config.shift, columns + config.shift
+    else:
+        shift = plan.shift[positions]
+        rows, columns = rows + shift[:, :1], columns + shift[:, 1:]
+    return images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _erased(images: Tensor, box: Tensor) -> Tensor:
+    """Black where the box of each image is."""
+    along = torch.arange(SIDE, device=images.device)
+    rows = (along >= box[:, :1]) & (along < box[:, 1:2])  # (B, 28)
+    columns = (along >= box[:, 2:3]) & (along < box[:, 3:])
+    return images.masked_fill(rows[:, :, None] & columns[:, None, :], 0)
+
+
+def normalised(images: Tensor) -> Tensor:
+    """What a network takes: uint8 (B, 28, 28) -> float32 (B, 1, 28, 28), channels last, mean 0 and spread 1 over the training set."""
+    pictures = (images.to(torch.float32) - 255 * MEAN) / (255 * STD)
+    return pictures.unsqueeze(1).to(memory_format=torch.channels_last)
+
+
+def first_batch(config: TrainConfig, train: Split) -> tuple[Tensor, Tensor]:
+    """The first step's images as the network will see them, augmentation included: uint8 (B, 28, 28) and int64 (B,)."""
+    drawn = plan(config, 0, len(train))
+    positions = slice(0, config.batch_size)
+    return batch(padded(train.images, config), config, drawn, positions), train.labels[drawn.order[positions]]
