@@ -1,0 +1,70 @@
+# One command for each thing. `make` alone lists them; .ci/run calls the same ones.
+# On a fresh Debian: apt-get install git make python3-venv, then `make app`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --no-compile --disable-pip-version-check --root-user-action=ignore
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help app setup test lint bench packages
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+app: $(VENV)/app-ready $(VENV)/data-ready  ## the dashboard on http://127.0.0.1:8501; the first time it sets everything up
+	@exec $(RUN) -m streamlit run app.py
+
+setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alone: environment, requirements, dataset
+
+test: setup packages  ## every test, with all that they need
+	@exec $(RUN) -m pytest
+
+lint: $(VENV)/dev-ready  ## ruff and the type checker
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m pyright
+
+bench: setup  ## the figures of the README, measured on this machine
+	@exec $(RUN) -m bench
+
+# ---- what the commands above stand on: each file is a stamp, so that nothing is done twice ----
+
+$(VENV)/made:
+	@command -v "$(PYTHON)" >/dev/null || \
+	  { echo "'$(PYTHON)' was not found. Install Python (apt-get install python3-venv) or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; this is $$("$(PYTHON)" -V). Name another one: make PYTHON=python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing. Install it: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making the virtual environment in $(VENV) ..."
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/app-ready: requirements.txt $(VENV)/made
+	@echo "Installing the requirements; PyTorch is large, so this takes some minutes ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/dev-ready: requirements-dev.txt $(VENV)/app-ready
+	@echo "Installing what the tests and the linter need on top ..."
+	@$(PIP) --quiet -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/data-ready: | $(VENV)/app-ready
+	@$(RUN) -m fmnist data
+	@touch $@
+
+packages:  # Debian's chromium and PostgreSQL, for the tests; without them the tests that need them are skipped
+	@missing=; \
+	command -v chromium >/dev/null || missing=chromium; \
+	command -v /usr/lib/postgresql/*/bin/initdb initdb >/dev/null || missing="$$missing postgresql"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+	  echo "Installing Debian's $$missing ..."; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null; \
+	elif [ -n "$$missing" ]; then \
+	  echo "Not installed: $$missing. The tests that need it are skipped; to run them too: sudo apt-get install $$missing"; \
+	fi
