@@ -1,0 +1,204 @@
+"""Weights and resume states on the disk: atomic, hashed, without pickle.
+
+A checkpoint is two files in `runs/<id>/checkpoints/`: `step-00000938.weights.safetensors`, which is what predicts, and
+`step-00000938.state.safetensors`, which is what a resumed training needs besides. Both are written to a temporary name, synced and
+renamed, then the folder is synced; only then does the store say that they exist, with their SHA-256. A file whose hash is not the
+stored one is never loaded: safetensors itself has no checksum.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from fmnist.config import TrainConfig, parse
+from fmnist.errors import CheckpointError, ConfigError, StoreError
+from fmnist.home import run_folder
+from fmnist.models import NETWORKS, Classifier, build
+from fmnist.store import Checkpoint, Store
+from fmnist.training import TrainState
+
+KEPT_STATES = 2  # resume states kept for each run; weights are kept for every epoch
+FORMAT = "fmnist-1"
+
+
+def checkpoints_folder(run_id: str) -> Path:
+    return run_folder(run_id) / "checkpoints"
+
+
+def save(run_id: str, state: TrainState) -> Checkpoint:
+    """Write a checkpoint of a training; it counts only when `Store.commit` has been told.
+
+    Raises:
+        OSError: the disk is full or read-only; what was there before is untouched.
+    """
+    name = f"step-{state.step:08d}"
+    weights = {key: value.detach().cpu() for key, value in state.evaluated.state_dict().items()}
+    # Without an average the weights that predict are the ones that are trained: they need not be stored twice.
+    rest = {key: value for key, value in state.tensors().items() if state.average or not key.startswith("model.")}
+    folder = checkpoints_folder(run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights_sha256 = write_tensors(folder / f"{name}.weights.safetensors", weights, card(state.config))
+    state_sha256 = write_tensors(folder / f"{name}.state.safetensors", rest, {"position": json.dumps(state.position())})
+    return Checkpoint(state.step, state.epoch, f"{name}.weights.safetensors", weights_sha256, f"{name}.state.safetensors", state_sha256)
+
+
+def card(config: TrainConfig) -> dict[str, str]:
+    """What a weights file says of itself."""
+    return {"format": FORMAT, "network": config.network, "config": config.model_dump_json()}
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """Write a safetensors file so that there is either the old file or the whole new one; returns its SHA-256."""
+    content = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata)
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def clear_states(store: Store, run_id: str) -> None:
+    """Remove the resume states of all but the newest checkpoints; the weights stay."""
+    checkpoints = store.checkpoints(run_id)
+    if len(checkpoints) <= KEPT_STATES:
+        return
+    for name in store.drop_states(run_id, before=checkpoints[KEPT_STATES - 1].step):
+        (checkpoints_folder(run_id) / name).unlink(missing_ok=True)
+
+
+def restore(store: Store, run_id: str, state: TrainState, say: Callable[[str], None]) -> Checkpoint | None:
+    """Bring a fresh state to the newest checkpoint that is whole; None when the run has none and starts from the beginning.
+
+    Args:
+        say: is told of every checkpoint that is damaged and passed over.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none of them can be read.
+    """
+    checkpoints = [checkpoint for checkpoint in store.checkpoints(run_id) if checkpoint.state]
+    for checkpoint in checkpoints:
+        try:
+            _load_state(run_id, checkpoint, state)
+        except CheckpointError as error:
+            say(str(error))
+        else:
+            return checkpoint
+    if checkpoints:
+        raise CheckpointError("No checkpoint of this run can be read any more, so it cannot go on. Train it again from the start.")
+    return None
+
+
+def position_of(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Step, seconds, precision and device of a checkpoint, without reading its tensors."""
+    with safe_open(checkpoints_folder(run_id) / (checkpoint.state or ""), "pt") as file:
+        return json.loads(file.metadata()["position"])
+
+
+def _load_state(run_id: str, checkpoint: Checkpoint, state: TrainState) -> None:
+    folder = checkpoints_folder(run_id)
+    assert checkpoint.state is not None
+    weights, _ = read_tensors(folder / checkpoint.weights, checkpoint.weights_sha256)
+    tensors, metadata = read_tensors(folder / checkpoint.state, checkpoint.state_sha256)
+    if not state.average:
+        tensors |= {f"model.{name}": value for name, value in weights.items()}
+    try:
+        state.load(tensors, json.loads(metadata["position"]))
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"The checkpoint {checkpoint.state} does not fit this run: {error}") from error
+
+
+def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file.
+
+    Args:
+        sha256: what the file must hash to; not checked if None.
+
+    Raises:
+        CheckpointError: the file is missing, is not safetensors, or is not the file that was stored.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise CheckpointError(f"The file {path} is damaged: its SHA-256 is not the one that was stored.")
+    try:
+        tensors = safetensors.torch.load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"The file {path} is not a safetensors file that can be read: {error}") from error
+    return tensors, header.get("__metadata__", {})
+
+
+def load_weights(path: Path, sha256: str | None = None) -> tuple[Classifier, TrainConfig | None]:
+    """A network with the weights of a file, in evaluation mode, on the CPU; and the config it was trained with, if the file says.
+
+    Raises:
+        CheckpointError: the file is damaged, of an unknown network, or its tensors do not fit.
+    """
+    tensors, metadata = read_tensors(path, sha256)
+    network = metadata.get("network", "reference")
+    if network not in NETWORKS:
+        raise CheckpointError(
+            f"The file {path} is of the network '{network[:40]}', which is not known here. Known are: {', '.join(NETWORKS)}."
+        )
+    model = build(network)
+    _check_tensors(path, tensors, model)
+    model.load_state_dict(tensors)
+    return model.eval(), _config(metadata.get("config"))
+
+
+def _check_tensors(path: Path, tensors: dict[str, Tensor], model: Classifier) -> None:
+    """Exactly the names and shapes of the network, and finite numbers."""
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wrong := sorted({*expected.items()} ^ {*found.items()}):
+        raise CheckpointError(f"The file {path} does not fit its network: {wrong[0][0][:60]} is missing, unknown or of another shape.")
+    for name, value in tensors.items():
+        if not bool(value.isfinite().all()):
+            raise CheckpointError(f"The file {path} holds numbers that are not finite, in {name}.")
+
+
+def _config(text: str | None) -> TrainConfig | None:
+    try:
+        return parse(text) if text else None
+    except ConfigError:
+        return None
+
+
+def remove_run(store: Store, run_id: str) -> None:
+    """Delete a run for good: its line, its figures, its folder.
+
+    Raises:
+        StoreError: it is being trained, or its folder cannot be removed.
+    """
+    folder = run_folder(run_id)
+    store.delete(run_id)
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise StoreError(f"The run is deleted, but its folder {folder} could not be removed: {error.strerror}.") from error

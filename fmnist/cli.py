@@ -1,0 +1,87 @@
+"""The command line: what may be written, and what it means. The work is in fmnist.commands, which is only imported to do it.
+
+Exit status: 0 done, 1 failed with a sentence on standard error, 2 wrong arguments.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fmnist import config
+from fmnist.errors import ConfigError, FmnistError
+
+MODEL_HELP = "a run (its id, a prefix of it, or its number), best, latest, bundled, or a .safetensors file"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        from fmnist import commands
+
+        return getattr(commands, options.command)(options)
+    except FmnistError as error:
+        print(f"fmnist: {error}", file=sys.stderr)  # noqa: T201
+        return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar; hyperparameters come from TrainConfig."""
+    top = argparse.ArgumentParser(prog="fmnist", description="Train networks on Fashion-MNIST, judge them, and try them on pictures.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add(commands, "data", "find or fetch the dataset, verify it and describe it")
+    _add_train(commands)
+    _add(commands, "runs", "list every run with its figures")
+    _add(commands, "evaluate", "all figures of a model on the 10,000 test images").add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    predict = _add(commands, "predict", "classify pictures: files, or folders of them")
+    predict.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    predict.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a picture or a folder")
+    _add(commands, "doctor", "say what is wrong with this installation, and what to do")
+    return top
+
+
+def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+    command.add_argument("--json", action="store_true", help="JSON alone on standard output; progress goes to standard error")
+    return command
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = _add(commands, "train", "train a network; it shows up live in the dashboard")
+    train.add_argument("--preset", choices=tuple(config.PRESETS), help="where the hyperparameters start from: " + _presets())
+    train.add_argument("--config", type=Path, metavar="FILE", help="a JSON file of hyperparameters; it goes before the preset")
+    train.add_argument("--name", help="what to call the run")
+    train.add_argument("--resume", metavar="RUN", help="go on with a run that was paused or interrupted, instead of a new one")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for name, field in config.FIELDS.items():
+        title = config.group(name)
+        group = groups.setdefault(title, train.add_argument_group(f"hyperparameters: {title.lower()}"))
+        names = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
+        words = f"{field.description} ({config.allowed(name)}; default {field.default})".replace("%", "%%")
+        switch = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        group.add_argument(*names, dest=f"field_{name}", metavar="VALUE", help=words, **switch)
+
+
+def _presets() -> str:
+    return " ".join(f"{name}: {words}" for name, (words, _) in config.PRESETS.items()).replace("%", "%%")
+
+
+def chosen_config(options: argparse.Namespace) -> config.TrainConfig:
+    """The config that a `train` command line means: preset, then file, then flags.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value is not allowed.
+    """
+    base = config.preset(options.preset) if options.preset else config.TrainConfig()
+    if options.config:
+        try:
+            base = config.parse(options.config.read_bytes(), base)
+        except OSError as error:
+            raise ConfigError(f"The config file {options.config} cannot be read: {error.strerror}.") from error
+    given = {name: getattr(options, f"field_{name}") for name in config.FIELDS}
+    return config.parse({name: value for name, value in given.items() if value is not None}, base)

@@ -1,0 +1,200 @@
+"""What each command does. Progress goes to standard error; standard output carries the result, or JSON alone."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fmnist.cli import chosen_config
+from fmnist.errors import PictureError
+from fmnist.store import Run, Status, Store, folder
+
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
+PICTURES_AT_ONCE = 64
+
+err = Console(stderr=True)
+out = Console()
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def progress_bar(words: str) -> Iterator[Any]:
+    """A bar on standard error; yields a function that takes the share that is done, 0-1, and new words."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(words, total=1.0)
+        yield lambda share, text=None: bar.update(task, completed=share, **({"description": text} if text else {}))
+
+
+def data(options: argparse.Namespace) -> int:
+    """`fmnist data`"""
+    from fmnist import data as dataset
+
+    with progress_bar("Looking for the images") as tell:
+        found = dataset.load(say=lambda words: err.print(words, highlight=False), progress=tell)
+    description = dataset.describe(found)
+    if options.json:
+        _print_json(description)
+    else:
+        out.print_json(data=description)
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """`fmnist train`"""
+    from fmnist import device
+    from fmnist.foreground import train_here
+
+    store = Store()
+    if options.resume:
+        run = store.resume(store.find(options.resume).id)
+    else:
+        config = chosen_config(options)
+        run = store.create(config, device=device.resolve(config.device), name=options.name)
+    run = train_here(store, run, err)
+    if options.json:
+        _print_json(summary(run))
+    elif run.accuracy is not None:
+        out.print(f"{run.name}: {run.status.value}, test accuracy {run.accuracy:.2%}, test loss {run.loss:.4f}", highlight=False)
+    if run.status in (Status.FAILED, Status.DIVERGED):
+        err.print(f"fmnist: {run.message}", highlight=False)
+        return 1
+    if run.status != Status.FINISHED:
+        err.print(f"{run.name} is {run.status.value}. Go on with: python -m fmnist train --resume {run.id[:8]}", highlight=False)
+    return 0
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run as the last line of `train --json` and each item of `runs --json` have it."""
+    config = run.config
+    images = run.step / config.steps_per_epoch * config.train_images if config else 0
+    return {
+        "run": run.id,
+        "name": run.name,
+        "status": run.status.value,
+        "message": run.message or run.damage,
+        "config": config.model_dump() if config else None,
+        "epochs": run.epoch,
+        "seconds": round(run.seconds, 2),
+        "images_per_second": round(images / run.seconds, 1) if run.seconds else None,
+        "test": {"accuracy": run.accuracy, "loss": run.loss},
+        "folder": str(folder(run)),
+    }
+
+
+def runs(options: argparse.Namespace) -> int:
+    """`fmnist runs`"""
+    every = Store().runs()
+    if options.json:
+        _print_json({"runs": [summary(run) for run in every]})
+        return 0
+    if not every:
+        out.print("No run yet. Train one: python -m fmnist train --preset reference", highlight=False)
+        return 0
+    table = Table("No.", "Id", "Name", "Status", "Network", "Epochs", "Test accuracy", "Test loss", "Seconds", box=None, pad_edge=False)
+    for run in every:
+        accuracy, loss = (f"{run.accuracy:.2%}", f"{run.loss:.4f}") if run.accuracy is not None else ("", "")
+        network, epochs = (run.config.network, f"{run.epoch}/{run.config.epochs}") if run.config else ("damaged", "")
+        table.add_row(str(run.number), run.id[:8], run.name, run.status.value, network, epochs, accuracy, loss, f"{run.seconds:.0f}")
+    out.print(table)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """`fmnist evaluate MODEL`"""
+    from fmnist import data as dataset
+    from fmnist import evaluation, prediction
+
+    model = prediction.load(options.model, Store())
+    test = dataset.load(say=lambda words: err.print(words, highlight=False)).test
+    with progress_bar("Evaluating on 10,000 test images") as tell:
+        report = evaluation.evaluate(model.network, test, tell)
+    if options.json:
+        _print_json({"model": options.model, **asdict(report)})
+        return 0
+    out.print(f"{model.name}: accuracy {report.accuracy:.2%}, loss {report.loss:.4f}, calibration error {report.ece:.2%}", highlight=False)
+    table = Table("Class", "Precision", "Recall", "F1", "Images", box=None, pad_edge=False)
+    for name, figures in report.per_class.items():
+        table.add_row(name, *(f"{value:.1%}" for value in (figures.precision, figures.recall, figures.f1)), str(figures.support))
+    out.print(table)
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """`fmnist predict MODEL PATH...`: a file that cannot be read is said and passed over; the exit status is 1 then."""
+    from fmnist import prediction
+
+    model = prediction.load(options.model, Store())
+    failed = False
+    for answers in _in_batches(_picture_files(options.paths), model):
+        for answer in answers:
+            failed |= "error" in answer
+            _show_prediction(answer, options.json)
+    return 1 if failed else 0
+
+
+def _picture_files(paths: list[Path]) -> list[Path]:
+    """Files as they are named, folders as the pictures below them, in order."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(found for found in path.rglob("*") if found.suffix.lower() in PICTURE_SUFFIXES and found.is_file())
+        else:
+            files.append(path)
+    return files
+
+
+def _in_batches(files: list[Path], model: Any) -> Iterator[list[dict[str, Any]]]:
+    from fmnist import pictures, prediction
+
+    for start in range(0, len(files), PICTURES_AT_ONCE):
+        answers: list[dict[str, Any]] = []
+        prepared: dict[int, pictures.Prepared] = {}
+        for file in files[start : start + PICTURES_AT_ONCE]:
+            answers.append({"file": str(file)})
+            try:
+                prepared[len(answers) - 1] = pictures.to_image(pictures.read(file))
+            except PictureError as error:
+                answers[-1]["error"] = str(error)
+        for index, found in zip(prepared, prediction.classify(model, list(prepared.values())), strict=True):
+            answers[index] |= prediction.as_json(found)
+        yield answers
+
+
+def _show_prediction(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(answer)
+    elif "error" in answer:
+        err.print(f"{answer['file']}: {answer['error']}", highlight=False)
+    else:
+        doubt = "" if answer["familiar"] else f"  (unsure: {answer['reason']})"
+        out.print(f"{answer['file']}: {answer['label']} {answer['confidence']:.0%}{doubt}", highlight=False)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`fmnist doctor`: exit status 1 when something is wrong."""
+    from fmnist.doctor import examine
+
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not options.json:
+            mark, colour = ("ok   ", "green") if finding.well else ("wrong", "red")
+            out.print(f"[{colour}]{mark}[/]  [bold]{finding.what}[/]: ", end="")
+            out.print(finding.words, highlight=False, markup=False)
+    well = all(finding.well for finding in findings)
+    if options.json:
+        _print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
+    return 0 if well else 1

@@ -1,0 +1,128 @@
+"""Trainings on this machine: a supervisor beside the dashboard that starts workers and picks up what a crash left behind."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from fmnist.errors import StoreError
+from fmnist.home import home
+from fmnist.liveness import device_lock, find, is_held, run_lock, this_host
+from fmnist.store import Request, Run, Store
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 0.5
+OBEY_SECONDS = 20.0  # a worker that has not obeyed a cancellation by then is killed
+CLOSE_SECONDS = 20.0  # a worker that has not saved its run by then is killed when the dashboard closes
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    device: str
+    born: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """Keeps one worker a device busy while runs wait, for one store. Several supervisors on one store do no harm.
+
+    It owns no truth: everything it knows is in the store and in the locks, so it may die at any moment.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._workers: dict[str, _Worker] = {}
+        self._asked: dict[str, float] = {}  # run id -> when its cancellation was first seen here
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Reconcile what an earlier crash left behind, then go on in the background."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the workers keep their runs and go; kills those that do not."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        for worker in self._workers.values():
+            if worker.process.stdin:
+                worker.process.stdin.close()  # the lifeline
+        give_up = time.monotonic() + CLOSE_SECONDS
+        for worker in self._workers.values():
+            try:
+                worker.process.wait(timeout=max(0.1, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+
+    def tick(self) -> None:
+        """One round: bury the dead, requeue what they left, kill the disobedient, start workers for what waits."""
+        self._workers = {device: worker for device, worker in self._workers.items() if worker.process.poll() is None}
+        running = self._store.running()
+        for run in running:
+            if _is_dead(run):
+                status = self._store.requeue_crashed(run.id, run.process)
+                log.warning("the process of %s is gone; the run is %s now", run.id, status.value)
+        self._kill_disobedient(running)
+        for device in {run.device for run in self._store.queue()}:
+            if device not in self._workers and not is_held(device_lock(device)):
+                self._workers[device] = _start(device, self._store.url)
+
+    def _loop(self) -> None:
+        complained = ""
+        while True:
+            try:
+                self.tick()
+                complained = ""
+            except (StoreError, OSError) as error:
+                if str(error) != complained:  # once, not twice a second
+                    complained = str(error)
+                    log.error("the supervisor waits: %s", error)
+            if self._closing.wait(TICK_SECONDS):
+                return
+
+    def _kill_disobedient(self, running: list[Run]) -> None:
+        """A worker that hangs in a kernel or a dead disk does not read its requests."""
+        asked = {run.id: run for run in running if run.request == Request.CANCEL}
+        self._asked = {run_id: self._asked.get(run_id, time.monotonic()) for run_id in asked}
+        for run_id, since in self._asked.items():
+            process = asked[run_id].process
+            if time.monotonic() - since > OBEY_SECONDS and process and (found := find(process)):
+                log.warning("the worker of %s did not obey for %.0f seconds and is killed", run_id, OBEY_SECONDS)
+                _kill(found)
+
+
+def _is_dead(run: Run) -> bool:
+    """Nobody on this machine trains it: its lock is free, and the process that claimed it is gone."""
+    process = run.process
+    if process and process.host != this_host():
+        return False
+    return not is_held(run_lock(run.id)) and (process is None or find(process) is None)
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        log.info("it was gone already")
+
+
+def _start(device: str, url: str) -> _Worker:
+    """A worker in its own session, with a lifeline: see docs/decisions/0006."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fmnist.worker", "--device", device, "--lifeline"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        close_fds=True,
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "FMNIST_HOME": str(home()), "FMNIST_DB": url},
+    )
+    return _Worker(process, device)

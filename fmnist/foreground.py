@@ -1,0 +1,107 @@
+"""A training in the foreground of a terminal. It is a run like any other: a dashboard on the same store shows it live."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fmnist.events import Done, Epoch, Step
+from fmnist.liveness import device_lock, hold, run_lock, this_process
+from fmnist.store import Run, Status, Store
+
+POLL_SECONDS = 0.5
+
+
+def train_here(store: Store, run: Run, console: Console) -> Run:
+    """Train a waiting run in this process as soon as its device is free; if a dashboard takes it first, watch it there.
+
+    Ctrl-C keeps the run to the step, as paused.
+    """
+    assert run.config is not None
+    with _bar(console, run) as bar, _until_interrupted() as interrupted:
+        while True:
+            if run.status == Status.QUEUED:
+                claimed = _try_here(store, run, bar, interrupted)
+                if claimed:
+                    return claimed
+                bar.say(run, "waiting for its turn" if len(store.queue()) > 1 else f"waiting: the {run.device} is taken")
+            elif run.status != Status.RUNNING:
+                return run
+            if interrupted.wait(POLL_SECONDS):
+                console.print(f"{run.name} goes on in the dashboard; stop it there.", highlight=False)
+                return store.get(run.id)
+            run = store.get(run.id)
+            if run.status == Status.RUNNING:
+                bar.say(run, "trained by the dashboard")
+
+
+def _try_here(store: Store, run: Run, bar: "_Bar", interrupted: threading.Event) -> Run | None:
+    """The run as it ended, if its device is free and this process gets it."""
+    with hold(device_lock(run.device), wait=0) as mine:
+        claimed = store.claim(run.device, this_process(), run.id) if mine else None
+        if claimed is None:
+            return None
+        with hold(run_lock(run.id)):
+            from fmnist import runner
+
+            return runner.train(store, claimed, interrupted, then=Status.PAUSED, watch=bar.show)
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C is the usual one."""
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Bar:
+    """A line of progress on standard error, and a line for each epoch."""
+
+    def __init__(self, progress: Progress, run: Run) -> None:
+        assert run.config is not None
+        self._progress, self._config = progress, run.config
+        self._task = progress.add_task(run.name, total=run.total_steps, words="starting", start=False)
+
+    def show(self, event: Step | Epoch | Done) -> None:
+        if isinstance(event, Step):
+            self._update(event.step, f"loss {event.loss:.4f}  {event.images_per_second:,.0f} images/s")
+        elif isinstance(event, Epoch):
+            self._progress.console.print(
+                f"epoch {event.epoch:>3}/{self._config.epochs}  train loss {event.train_loss:.4f}  accuracy {event.train_accuracy:.2%}"
+                f"   {self._config.monitor} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}",
+                highlight=False,
+            )
+
+    def say(self, run: Run, words: str) -> None:
+        self._update(run.step, run.message or words)
+
+    def _update(self, step: int, words: str) -> None:
+        if step:
+            self._progress.start_task(self._task)
+        self._progress.update(self._task, completed=step, words=words)
+
+
+@contextmanager
+def _bar(console: Console, run: Run) -> Iterator[_Bar]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bar(progress, run)

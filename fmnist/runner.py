@@ -1,0 +1,200 @@
+"""One run from its claim to its end: data in, events recorded, checkpoints committed, requests obeyed.
+
+The worker process of the dashboard and the command line both call `train`. Whatever happens, the run ends in a named state with a
+sentence, or, if the process is killed, is found and requeued by whoever supervises the store.
+"""
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from fmnist import checkpoint, data, device, evaluation
+from fmnist.augment import normalised
+from fmnist.config import TrainConfig
+from fmnist.data import CLASS_NAMES, Split
+from fmnist.errors import DivergedError, FmnistError, StoreError
+from fmnist.events import Done, Epoch, Step
+from fmnist.store import Request, Run, Status, Store
+from fmnist.training import TrainState, fit
+
+log = logging.getLogger(__name__)
+PREVIEW_SECONDS = 1.0  # how often the handful of pictures is classified
+PREVIEW_PICTURES = 12
+
+
+def train(
+    store: Store,
+    run: Run,
+    interrupted: threading.Event,
+    *,
+    then: Status = Status.QUEUED,
+    watch: Callable[[Step | Epoch | Done], None] = lambda event: None,
+) -> Run:
+    """Train a claimed run until it is done, or somebody wants it to stop.
+
+    Args:
+        run: claimed by this process, which holds its lock.
+        interrupted: set when this process has to go; the run is kept to the step.
+        then: its status after an interruption: queued to go on by itself, paused to wait for a person.
+        watch: sees every event, after it was recorded.
+
+    Returns:
+        The run as it ended.
+    """
+    with _named_end(store, run):
+        state, train_split, monitor = _prepare(store, run)
+        status = _follow(store, run, state, fit(state, train_split, monitor), _Preview(state, monitor), interrupted, watch, then)
+        if status in (Status.FINISHED, Status.STOPPED):
+            _report(store, run, state, status)
+        else:
+            store.end(run.id, status, _INTERRUPTED if interrupted.is_set() and status == then else None)
+    return store.get(run.id)
+
+
+_INTERRUPTED = "Interrupted because its process had to go; everything up to that step is kept."
+
+
+@contextmanager
+def _named_end(store: Store, run: Run) -> Iterator[None]:
+    """Every way in which a training can fail, as a status and a sentence."""
+    sentence: tuple[Status, str]
+    try:
+        yield
+        return
+    except DivergedError as error:
+        sentence = Status.DIVERGED, str(error)
+    except torch.OutOfMemoryError:
+        sentence = Status.FAILED, _out_of_memory(run)
+    except StoreError as error:
+        sentence = Status.PAUSED, f"{error} Resume when that is mended."
+    except FmnistError as error:
+        sentence = Status.FAILED, str(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        sentence = Status.PAUSED, f"The disk cannot be written: {error.strerror}. Make room, then resume: the last checkpoint is whole."
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        sentence = Status.FAILED, _out_of_memory(run)
+    # Outside of the handlers: an exception in flight would keep the tensors of its frames alive.
+    log.error("%s: %s", sentence[0].value, sentence[1])
+    store.end(run.id, *sentence)
+
+
+def _out_of_memory(run: Run) -> str:
+    size = run.config.batch_size if run.config else 0
+    return f"Out of memory at batch size {size}. Try {max(2, size // 2)}, or a smaller network."
+
+
+def _prepare(store: Store, run: Run) -> tuple[TrainState, Split, Split]:
+    """The state to go on from, and the splits on its device."""
+    if run.config is None:
+        raise StoreError(run.damage or "The config of this run is damaged.")
+    store.describe(run.id, message="Checking the images…")
+    dataset = data.load(say=log.info)
+    train_split, validation = data.hold_out(dataset.train, run.config)
+    monitor = validation if run.config.monitor == "validation" else dataset.test
+    where = device.resolve(run.device)
+    device.prepare(where)
+    state = _state(store, run, run.config, where)
+    return state, train_split.to(where), monitor.to(where)
+
+
+def _state(store: Store, run: Run, config: TrainConfig, where: str) -> TrainState:
+    """Fresh, or from the newest checkpoint: then in the precision it was trained with, so that it goes on as if nothing had been."""
+    newest = next((found for found in store.checkpoints(run.id) if found.state), None)
+    if newest:
+        precision = device.Precision(checkpoint.position_of(run.id, newest)["precision"], "as before the interruption")
+    else:
+        store.describe(run.id, message="Testing what is fastest on this machine…")
+        precision = device.choose_precision(config.precision, config.network, config.batch_size, where)
+    state = TrainState(config, where, precision.name)
+    if newest:
+        checkpoint.restore(store, run.id, state, log.warning)
+    log.info("training %s on %s in %s (%s), from step %d", run.name, where, precision.name, precision.reason, state.step)
+    store.rewind(run.id, state.step, state.epoch, state.seconds)
+    environment = {**device.describe(where), "precision": precision.name, "precision_reason": precision.reason}
+    store.describe(run.id, message=None, environment=environment)
+    return state
+
+
+def _follow(
+    store: Store,
+    run: Run,
+    state: TrainState,
+    events: Iterator[Step | Epoch | Done],
+    preview: "_Preview",
+    interrupted: threading.Event,
+    watch: Callable[[Step | Epoch | Done], None],
+    then: Status,
+) -> Status:
+    """Record every event and obey; returns how it ended, with everything saved that has to be."""
+    for event in events:
+        if isinstance(event, Step):
+            request = store.record(run.id, [event], preview=preview.when_due(event.step))
+        elif isinstance(event, Epoch):
+            store.commit(run.id, checkpoint.save(run.id, state), event)
+            checkpoint.clear_states(store, run.id)
+            request = store.record(run.id, [], preview=preview.now(event.step))
+            log.info("epoch %d: accuracy %.4f, loss %.4f", event.epoch, event.accuracy, event.loss)
+        else:
+            return Status.FINISHED
+        watch(event)
+        if request == Request.CANCEL:
+            return Status.CANCELLED
+        between_epochs = state.step % state.config.steps_per_epoch == 0
+        if between_epochs and (isinstance(event, Step) or state.step == state.config.total_steps):
+            continue  # the epoch is not judged yet, or nothing is left to do: the next event comes at once
+        if request or interrupted.is_set():
+            if not between_epochs:
+                store.commit(run.id, checkpoint.save(run.id, state), seconds=state.seconds)
+            return {Request.PAUSE: Status.PAUSED, Request.STOP: Status.STOPPED}.get(request, then) if request else then
+    raise AssertionError("fit ends with Done")
+
+
+def _report(store: Store, run: Run, state: TrainState, status: Status) -> None:
+    """The figures on the test split, once, for the model as it is now."""
+    store.describe(run.id, message="Evaluating on the 10,000 test images…")
+    test = data.load().test.to(state.device)
+    report = evaluation.evaluate(state.evaluated, test)
+    log.info("test accuracy %.4f, loss %.4f", report.accuracy, report.loss)
+    store.end(run.id, status, accuracy=report.accuracy, loss=report.loss)
+
+
+class _Preview:
+    """How a fixed handful of pictures, one of each class and two more, is classified right now."""
+
+    def __init__(self, state: TrainState, monitor: Split) -> None:
+        self._state, self._due = state, time.monotonic()
+        labels = monitor.labels.cpu()
+        one_of_each = [int((labels == label).nonzero()[0]) for label in range(len(CLASS_NAMES)) if bool((labels == label).any())]
+        others = [index for index in range(len(labels)) if index not in one_of_each]
+        self._indices = (one_of_each + others)[:PREVIEW_PICTURES]
+        self._images = normalised(monitor.images[torch.tensor(self._indices, device=monitor.images.device)])
+        self._labels = labels[self._indices].tolist()
+
+    def when_due(self, step: int) -> dict[str, Any] | None:
+        return self.now(step) if time.monotonic() >= self._due else None
+
+    def now(self, step: int) -> dict[str, Any]:
+        model = self._state.evaluated
+        was_training = model.training
+        with torch.inference_mode():
+            probabilities = model.eval()(self._images).float().softmax(1)
+        model.train(was_training)
+        self._due = time.monotonic() + PREVIEW_SECONDS
+        rounded = [[round(value, 4) if value == value else 0.0 for value in row] for row in probabilities.cpu().tolist()]
+        return {
+            "step": step,
+            "split": self._state.config.monitor,
+            "images": self._indices,
+            "labels": self._labels,
+            "probabilities": rounded,
+        }
