@@ -68,14 +68,11 @@ class TrainConfig(BaseModel):
         gt=0,
         le=10,
     )
-    momentum: float = _field(
-        0.9, "Momentum", "SGD only: how much of the last direction is kept.", "Optimizer", ge=0, lt=1
-    )
+    momentum: float = _field(0.9, "Momentum", "SGD only: how much of the last direction is kept.", "Optimizer", ge=0, lt=1)
     weight_decay: float = _field(
         0.0,
         "Weight decay",
-        "Pulls the weights towards zero, which keeps the network simple. 0 switches it off; 0.01 to 0.1 suits AdamW, "
-        "0.0005 suits SGD.",
+        "Pulls the weights towards zero, which keeps the network simple. 0 switches it off; 0.01 to 0.1 suits AdamW, 0.0005 suits SGD.",
         "Optimizer",
         ge=0,
         le=1,
@@ -99,8 +96,7 @@ class TrainConfig(BaseModel):
     label_smoothing: float = _field(
         0.0,
         "Label smoothing",
-        "Asks the network to leave this much probability to the other classes, so that it is not surer than it "
-        "should be. 0.1 is usual.",
+        "Asks the network to leave this much probability to the other classes, so that it is not surer than it should be. 0.1 is usual.",
         "Regularisation",
         ge=0,
         le=0.5,
@@ -114,9 +110,7 @@ class TrainConfig(BaseModel):
         ge=0,
         lt=1,
     )
-    flip: bool = _field(
-        False, "Flip", "Mirrors every other training image, at random: a shirt is a shirt either way.", "Augmentation"
-    )
+    flip: bool = _field(False, "Flip", "Mirrors every other training image, at random: a shirt is a shirt either way.", "Augmentation")
     shift: int = _field(
         0, "Shift (pixels)", "Moves each training image by up to this many pixels in each direction.", "Augmentation", ge=0, le=6
     )
@@ -185,10 +179,7 @@ class TrainConfig(BaseModel):
         if self.schedule == "one-cycle" and self.warmup == 0:
             found.append("One-cycle first raises the learning rate: give it a warm-up above 0, for example 0.2.")
         if self.clean_epochs > self.epochs:
-            found.append(
-                f"{self.clean_epochs} clean epochs at the end do not fit into {self.epochs} epochs. "
-                f"Choose at most {self.epochs}."
-            )
+            found.append(f"{self.clean_epochs} clean epochs at the end do not fit into {self.epochs} epochs. Choose at most {self.epochs}.")
         return found
 
     @property
@@ -285,7 +276,7 @@ def parse(values: Mapping[str, Any] | str | bytes, base: TrainConfig | None = No
     except ValueError as error:
         raise ConfigError(f"The config is not JSON: {error}") from None
     if not isinstance(given, dict):
-        raise ConfigError("The config must be a JSON object such as {\"epochs\": 10}.")
+        raise ConfigError('The config must be a JSON object such as {"epochs": 10}.')
     try:
         return TrainConfig.model_validate({**(base.model_dump() if base else {}), **given})
     except ValidationError as error:

@@ -72,7 +72,9 @@ def _linear() -> Classifier:
 
 
 def _mlp() -> Classifier:
-    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 512), nn.ReLU(inplace=True), nn.Linear(512, 128), nn.ReLU(inplace=True)), 128)
+    return Classifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 512), nn.ReLU(inplace=True), nn.Linear(512, 128), nn.ReLU(inplace=True)), 128
+    )
 
 
 def _small() -> Classifier:
@@ -80,7 +82,12 @@ def _small() -> Classifier:
     stages: list[nn.Module] = []
     for channels_in, channels_out in ((1, 16), (16, 32), (32, 64)):
         first = InputConv if channels_in == 1 else nn.Conv2d
-        stages += [first(channels_in, channels_out, 3, padding=1, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        stages += [
+            first(channels_in, channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+        ]
     return Classifier(nn.Sequential(*stages, nn.Flatten()), 64 * 3 * 3)
 
 

@@ -12,7 +12,6 @@ Life of a run:
 """
 
 import json
-
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -200,7 +199,9 @@ def _connect(url: str) -> Engine:
 
     SQLAlchemy's default starts them as readers; two of those that turn into writers lost 418 of 600 increments.
     """
-    engine = sa.create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, pool_pre_ping=not url.startswith("sqlite"))
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, pool_pre_ping=not url.startswith("sqlite")
+    )
     if engine.dialect.name == "sqlite":
 
         @sa.event.listens_for(engine, "connect")
@@ -337,7 +338,9 @@ class Store:
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            raise StoreError(f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters.")
+            raise StoreError(
+                f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
+            )
         raise StoreError(f"There is no run '{word[:40]}'. `python -m fmnist runs` lists all of them.")
 
     # ---- what a person does --------------------------------------------------------------------------------------------------------
@@ -490,7 +493,14 @@ class Store:
         self, run_id: str, status: Status, message: str | None = None, *, accuracy: float | None = None, loss: float | None = None
     ) -> None:
         """Close a sitting: the run is over, paused, or back in the queue; its figures on the test split are kept if given."""
-        change: dict[str, Any] = {"status": status, "message": message, "request": None, "pid": None, "pid_started": None, "images_per_second": None}
+        change: dict[str, Any] = {
+            "status": status,
+            "message": message,
+            "request": None,
+            "pid": None,
+            "pid_started": None,
+            "images_per_second": None,
+        }
         if status.ended:
             change["ended"] = time.time()
         if accuracy is not None:
@@ -523,7 +533,11 @@ class Store:
                 }
             else:
                 head = sa.select(sa.func.min(_RUNS.c.position) - 1).scalar_subquery()
-                change |= {"status": Status.QUEUED, "position": head, "message": "Its process was killed; it goes on from its last checkpoint."}
+                change |= {
+                    "status": Status.QUEUED,
+                    "position": head,
+                    "message": "Its process was killed; it goes on from its last checkpoint.",
+                }
             connection.execute(sa.update(_RUNS).where(_RUNS.c.id == run_id).values(**change))
             return change["status"]
 
