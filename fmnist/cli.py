@@ -6,6 +6,7 @@ Exit status: 0 done, 1 failed with a sentence on standard error, 2 wrong argumen
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from fmnist import config
 from fmnist.errors import ConfigError, FmnistError
@@ -63,7 +64,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         group = groups.setdefault(title, train.add_argument_group(f"hyperparameters: {title.lower()}"))
         names = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
         words = f"{field.description} ({config.allowed(name)}; default {field.default})".replace("%", "%%")
-        switch = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         group.add_argument(*names, dest=f"field_{name}", metavar="VALUE", help=words, **switch)
 
 

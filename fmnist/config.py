@@ -273,7 +273,7 @@ def parse(values: Mapping[str, Any] | str | bytes, base: TrainConfig | None = No
     """
     try:
         given = json.loads(values) if isinstance(values, str | bytes) else dict(values)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The config is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise ConfigError('The config must be a JSON object such as {"epochs": 10}.')

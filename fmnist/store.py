@@ -12,6 +12,7 @@ Life of a run:
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch, Step
 from fmnist.home import database_url, run_folder
 
+_TURN = 7_240_601  # the name of PostgreSQL's advisory lock for writers that take turns
 RESTART_LIMIT = 3  # crashes in a row without a new checkpoint, after which a run is given up
 
 
@@ -199,18 +204,24 @@ def _connect(url: str) -> Engine:
 
     SQLAlchemy's default starts them as readers; two of those that turn into writers lost 418 of 600 increments.
     """
-    engine = sa.create_engine(
-        url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, pool_pre_ping=not url.startswith("sqlite")
-    )
+    try:
+        engine = sa.create_engine(
+            url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, pool_pre_ping=not url.startswith("sqlite")
+        )
+    except ImportError as error:
+        raise StoreError(f"The driver of the database is not installed ({error}). For PostgreSQL: pip install 'psycopg[binary]'") from error
+    except ArgumentError as error:
+        raise StoreError("FMNIST_DB is not the address of a database, such as postgresql+psycopg://name:password@host/database.") from error
     if engine.dialect.name == "sqlite":
 
-        @sa.event.listens_for(engine, "connect")
+        @event.listens_for(engine, "connect")
         def _settings(connection: Any, _: Any) -> None:
             connection.isolation_level = None  # this module says BEGIN itself
+            connection.text_factory = _legible
             for pragma in ("foreign_keys=ON", "journal_mode=TRUNCATE", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {pragma}")
 
-        @sa.event.listens_for(engine, "begin")
+        @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
             writing = connection.get_execution_options().get("writing", False)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
@@ -230,21 +241,36 @@ class Store:
 
     def __init__(self, url: str | None = None) -> None:
         self.url = url or database_url()
-        if self.url.startswith("sqlite:///"):
-            Path(self.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self._engine = _connect(self.url)
-        with self._writing() as connection:
-            _META.create_all(connection)
+        if self.url.startswith("sqlite:///"):
+            _make_folder(Path(self.url.removeprefix("sqlite:///")).parent)
+        self._make_tables()
 
     def close(self) -> None:
         self._engine.dispose()
 
+    def _make_tables(self) -> None:
+        """The tables, where they are missing: a store that has them opens without writing, so on a full disk too."""
+        with self._reading() as connection:
+            if sa.inspect(connection).has_table(_CHECKPOINTS.name):  # the last one to be made
+                return
+        with self._writing(in_turn=True) as connection:
+            _META.create_all(connection)
+
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, in_turn: bool = False) -> Iterator[Connection]:
+        """A transaction: all of it happens, or nothing.
+
+        Args:
+            in_turn: one such writer at a time, for what reads the whole table before it writes (numbers, the order of the queue).
+                SQLite has only one writer anyway.
+        """
         try:
             with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+                if in_turn and self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
                 yield connection
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             raise StoreError(self._complaint(error)) from error
 
     @contextmanager
@@ -252,12 +278,14 @@ class Store:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             raise StoreError(self._complaint(error)) from error
 
-    def _complaint(self, error: sa.exc.DBAPIError) -> str:
-        place = self._engine.url.render_as_string(hide_password=True)
-        return f"The run store at {place} refused: {error.orig}. Check that the disk has space and the folder can be written."
+    def _complaint(self, error: DBAPIError) -> str:
+        place, reason = self._engine.url.render_as_string(hide_password=True), " ".join(str(error.orig).split())
+        on_disk = self._engine.dialect.name == "sqlite"
+        advice = "the disk has space and the folder can be written" if on_disk else "the server runs and FMNIST_DB names it"
+        return f"The run store at {place} refused: {reason}. Check that {advice}."
 
     # ---- creating and finding ----------------------------------------------------------------------------------------------------
 
@@ -269,11 +297,9 @@ class Store:
             name: what the person calls it; "Run 7" if None.
             token: names one click; a second call with the same token returns the run of the first.
         """
-        with self._writing() as connection:
+        with self._writing(in_turn=True) as connection:
             if token and (row := connection.execute(sa.select(_RUNS).where(_RUNS.c.token == token)).mappings().first()):
                 return _run(row)
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(sa.text("LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE"))  # number and position without gaps or twins
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(_RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(_RUNS.c.position), 0) + 1)
             ).one()
@@ -316,14 +342,16 @@ class Store:
         Raises:
             StoreError: there is no such run.
         """
+        if not re.fullmatch(r"[0-9a-f]{32}", run_id):
+            raise _unknown(run_id)
         with self._reading() as connection:
             row = connection.execute(sa.select(_RUNS).where(_RUNS.c.id == run_id)).mappings().first()
         if row is None:
-            raise StoreError(f"There is no run '{run_id[:40]}'. It may have been deleted.")
+            raise _unknown(run_id)
         return _run(row)
 
     def find(self, word: str) -> Run:
-        """One run as a person names it: its id, a unique prefix of it, its number, "latest" or "best" (highest test accuracy).
+        """One run as a person names it: its number, its id, a unique prefix of it, "latest" or "best" (highest test accuracy).
 
         Raises:
             StoreError: nothing fits, or several runs do.
@@ -334,14 +362,15 @@ class Store:
             if not usable:
                 raise StoreError(f"There is no {word} run yet: train one first, or use the model 'bundled'.")
             return usable[0] if word == "latest" else max(usable, key=lambda run: run.accuracy or 0.0)
-        fitting = [run for run in runs if run.id.startswith(word.lower())] or [run for run in runs if str(run.number) == word]
+        numbered = [run for run in runs if str(run.number) == word]
+        fitting = numbered or [run for run in runs if word and run.id.startswith(word.lower())]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
             raise StoreError(
                 f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
             )
-        raise StoreError(f"There is no run '{word[:40]}'. `python -m fmnist runs` lists all of them.")
+        raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
 
     # ---- what a person does --------------------------------------------------------------------------------------------------------
 
@@ -351,21 +380,20 @@ class Store:
         Raises:
             StoreError: the run is over already.
         """
-        at_once = {Request.PAUSE: Status.PAUSED, Request.STOP: Status.CANCELLED, Request.CANCEL: Status.CANCELLED}[request]
         with self._writing() as connection:
-            status = self._status(connection, run_id)
+            status, _ = self._lock(connection, run_id)
             if status == Status.RUNNING:
                 change: dict[str, Any] = {"request": request}
             elif status == Status.QUEUED or (status == Status.PAUSED and request != Request.PAUSE):
-                change = {"status": at_once, "ended": None if at_once == Status.PAUSED else time.time(), "request": None}
+                change = self._obey(connection, run_id, request)
             else:
                 raise StoreError(f"This run is {status.value}, so there is nothing to {request.value}.")
             return _run(connection.execute(_update(run_id, change)).mappings().one())
 
     def resume(self, run_id: str) -> Run:
         """Put a paused, stopped, failed, diverged or cancelled run at the head of the queue; it goes on from its last checkpoint."""
-        with self._writing() as connection:
-            status = self._status(connection, run_id)
+        with self._writing(in_turn=True) as connection:
+            status, _ = self._lock(connection, run_id)
             if status in (Status.QUEUED, Status.RUNNING, Status.FINISHED):
                 raise StoreError(f"This run is {status.value}, so there is nothing to resume.")
             head = sa.select(sa.func.coalesce(sa.func.min(_RUNS.c.position), 0) - 1).scalar_subquery()
@@ -374,7 +402,7 @@ class Store:
 
     def move(self, run_id: str, places: int) -> None:
         """Move a waiting run: -1 is one place nearer to the head of the queue."""
-        with self._writing() as connection:
+        with self._writing(in_turn=True) as connection:
             rows = connection.execute(
                 sa.select(_RUNS.c.id, _RUNS.c.position).where(_RUNS.c.status == Status.QUEUED).order_by(_RUNS.c.position)
             ).all()
@@ -399,7 +427,7 @@ class Store:
             StoreError: it is being trained.
         """
         with self._writing() as connection:
-            if self._status(connection, run_id) == Status.RUNNING:
+            if self._lock(connection, run_id)[0] == Status.RUNNING:
                 raise StoreError("This run is being trained. Stop or cancel it first, then delete it.")
             connection.execute(sa.delete(_RUNS).where(_RUNS.c.id == run_id))
 
@@ -443,14 +471,14 @@ class Store:
             last = steps[-1]
             change |= {"step": last.step, "seconds": last.seconds, "images_per_second": last.images_per_second}
         with self._writing() as connection:
+            status, request = self._lock(connection, run_id)
+            if status != Status.RUNNING:
+                raise StoreError(f"This run was taken away from its worker: it is {status.value} now.")
             if steps:
                 connection.execute(sa.insert(_STEPS), [{"run": run_id, **asdict(step)} for step in steps])
             if change:
                 connection.execute(sa.update(_RUNS).where(_RUNS.c.id == run_id).values(**change))
-            row = connection.execute(sa.select(_RUNS.c.request, _RUNS.c.status).where(_RUNS.c.id == run_id)).first()
-        if row is None or row.status != Status.RUNNING:
-            raise StoreError("This run was taken away from its worker.")
-        return Request(row.request) if row.request else None
+        return request
 
     def commit(self, run_id: str, checkpoint: Checkpoint, epoch: Epoch | None = None, seconds: float | None = None) -> None:
         """Make a checkpoint, whose files are on the disk already, the one that the run goes on from; with it an epoch's figures."""
@@ -492,20 +520,18 @@ class Store:
     def end(
         self, run_id: str, status: Status, message: str | None = None, *, accuracy: float | None = None, loss: float | None = None
     ) -> None:
-        """Close a sitting: the run is over, paused, or back in the queue; its figures on the test split are kept if given."""
-        change: dict[str, Any] = {
-            "status": status,
-            "message": message,
-            "request": None,
-            "pid": None,
-            "pid_started": None,
-            "images_per_second": None,
-        }
-        if status.ended:
-            change["ended"] = time.time()
-        if accuracy is not None:
-            change |= {"accuracy": accuracy, "loss": loss}
-        self._change(run_id, **change)
+        """Close a sitting: the run is over, paused, or back in the queue; its figures on the test split are kept if given.
+
+        A run that would wait obeys what was asked since its worker last looked: a shutdown loses no request.
+        """
+        with self._writing() as connection:
+            _, request = self._lock(connection, run_id)
+            change = {"message": _storable(message), **_NO_SITTING, **_in_status(status)}
+            if request and not status.ended:
+                change |= self._obey(connection, run_id, request)
+            if accuracy is not None:
+                change |= {"accuracy": accuracy, "loss": loss}
+            connection.execute(_update(run_id, change))
 
     def requeue_crashed(self, run_id: str, process: Process | None) -> Status:
         """A running run whose process is gone goes back to the head of the queue, or fails after too many crashes in a row.
@@ -516,29 +542,25 @@ class Store:
         Returns:
             The status that the run has now.
         """
-        with self._writing() as connection:
+        with self._writing(in_turn=True) as connection:
             row = connection.execute(sa.select(_RUNS).where(_RUNS.c.id == run_id).with_for_update()).mappings().first()
             if row is None or row["status"] != Status.RUNNING or _process(row) != process:
-                return Status(row["status"]) if row else Status.CANCELLED
-            change: dict[str, Any] = {"pid": None, "pid_started": None, "images_per_second": None, "crashes": row["crashes"] + 1}
-            asked = {Request.CANCEL: Status.CANCELLED, Request.STOP: Status.STOPPED, Request.PAUSE: Status.PAUSED}
-            if row["request"]:
-                change |= {"status": asked[Request(row["request"])], "request": None}
+                return _run(row).status if row else Status.CANCELLED
+            change: dict[str, Any] = {**_NO_SITTING, "crashes": row["crashes"] + 1}
+            if request := _run(row).request:
+                change |= self._obey(connection, run_id, request)
             elif row["crashes"] + 1 >= RESTART_LIMIT:
-                change |= {
-                    "status": Status.FAILED,
-                    "ended": time.time(),
+                change |= _in_status(Status.FAILED) | {
                     "message": f"Its process was killed {RESTART_LIMIT} times without getting further, perhaps for lack of memory. "
                     "Try a smaller batch size, or resume it.",
                 }
             else:
                 head = sa.select(sa.func.min(_RUNS.c.position) - 1).scalar_subquery()
-                change |= {
-                    "status": Status.QUEUED,
+                change |= _in_status(Status.QUEUED) | {
                     "position": head,
                     "message": "Its process was killed; it goes on from its last checkpoint.",
                 }
-            connection.execute(sa.update(_RUNS).where(_RUNS.c.id == run_id).values(**change))
+            connection.execute(_update(run_id, change))
             return change["status"]
 
     # ---- figures -------------------------------------------------------------------------------------------------------------------
@@ -570,16 +592,54 @@ class Store:
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 
-    def _status(self, connection: Connection, run_id: str) -> Status:
-        status = connection.execute(sa.select(_RUNS.c.status).where(_RUNS.c.id == run_id).with_for_update()).scalar()
-        if status is None:
-            raise StoreError(f"There is no run '{run_id[:40]}'. It may have been deleted.")
-        return Status(status)
+    def _lock(self, connection: Connection, run_id: str) -> tuple[Status, Request | None]:
+        """Status and open request of a run, which nobody else changes before the transaction is over."""
+        row = connection.execute(sa.select(_RUNS).where(_RUNS.c.id == run_id).with_for_update()).mappings().first()
+        if row is None:
+            raise _unknown(run_id)
+        run = _run(row)
+        return run.status, run.request
+
+    def _obey(self, connection: Connection, run_id: str, request: Request) -> dict[str, Any]:
+        """What obeying changes in a run that nobody trains. Stopping keeps the model; without one it is a cancellation."""
+        saved = connection.execute(sa.select(_CHECKPOINTS.c.step).where(_CHECKPOINTS.c.run == run_id).limit(1)).first()
+        stopped = Status.STOPPED if saved else Status.CANCELLED
+        return _in_status({Request.PAUSE: Status.PAUSED, Request.STOP: stopped, Request.CANCEL: Status.CANCELLED}[request])
 
     def _change(self, run_id: str, **values: Any) -> None:
+        storable = {name: _storable(value) if isinstance(value, str) else value for name, value in values.items()}
         with self._writing() as connection:
-            if not connection.execute(sa.update(_RUNS).where(_RUNS.c.id == run_id).values(**values)).rowcount:
-                raise StoreError(f"There is no run '{run_id[:40]}'. It may have been deleted.")
+            if not connection.execute(sa.update(_RUNS).where(_RUNS.c.id == run_id).values(**storable)).rowcount:
+                raise _unknown(run_id)
+
+
+_NO_SITTING: dict[str, Any] = {"pid": None, "pid_started": None, "host": None, "images_per_second": None}
+
+
+def _in_status(status: Status) -> dict[str, Any]:
+    """The columns that change with the status of a run that nobody trains."""
+    return {"status": status, "request": None, "ended": time.time() if status.ended else None}
+
+
+def _unknown(run_id: str) -> StoreError:
+    return StoreError(f"There is no run {run_id[:40]!r}. It may have been deleted.")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {path} for the run store cannot be made: {error.strerror}. FMNIST_HOME names another one.") from error
+
+
+def _storable(text: str | None) -> str | None:
+    """Text without what a database refuses: NUL, and halves of characters from broken file names."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8") if text else text
+
+
+def _legible(stored: bytes) -> str:
+    """Text from SQLite; bytes that a bad disk has changed damage one run, not the whole list."""
+    return stored.decode("utf-8", "replace")
 
 
 def clean_name(name: str) -> str:
@@ -609,18 +669,20 @@ def _process(row: Any) -> Process | None:
 
 
 def _run(row: Any) -> Run:
-    """A row as a Run; a config that cannot be read makes it a damaged one, never an exception."""
+    """A row as a Run; what cannot be read makes it a damaged one, never an exception."""
     values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host")}
     config, damage = None, None
     try:
         config = parse(values["config"])
     except ConfigError as error:
         damage = f"Its stored config cannot be read: {error}"
+    if values["status"] not in set(Status) or values["request"] not in {None, *Request}:
+        damage = f"Its stored status {values['status']!r} (asked: {values['request']!r}) is unknown; a newer version may have written it."
     return Run(
         **{
             **values,
-            "status": Status(values["status"]),
-            "request": Request(values["request"]) if values["request"] else None,
+            "status": Status(values["status"]) if values["status"] in set(Status) else Status.FAILED,
+            "request": Request(values["request"]) if values["request"] in set(Request) else None,
             "config": config,
             "damage": damage,
             "environment": _json(values["environment"]) or {},

@@ -187,11 +187,10 @@ def _train(state: TrainState, pictures: Tensor, labels: Tensor) -> Tensor:
 @torch.no_grad()
 def _follow(average: Classifier, model: Classifier, keep: float) -> None:
     """Move the average a little towards the model, batch-norm statistics included; counters are copied."""
-    ours, theirs = list(average.state_dict().values()), list(model.state_dict().values())
-    floats = [(mine, new) for mine, new in zip(ours, theirs, strict=True) if mine.is_floating_point()]
-    torch._foreach_lerp_([mine for mine, _ in floats], [new for _, new in floats], 1 - keep)
-    for mine, new in zip(ours, theirs, strict=True):
-        if not mine.is_floating_point():
+    for mine, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(new, 1 - keep)
+        else:
             mine.copy_(new)
 
 

@@ -1,0 +1,264 @@
+"""Real worker processes on real images, killed, paused, stopped and abandoned: no finished epoch is lost, and the result is the same."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fmnist.config import TrainConfig
+from fmnist.engines.local import Supervisor
+from fmnist.liveness import device_lock, find, hold, is_held, run_lock, this_process
+from fmnist.store import Process, Request, Run, Status, Store, folder
+
+CONFIG = TrainConfig(
+    network="small",
+    epochs=12,
+    batch_size=32,
+    train_size=2_000,
+    validation_size=200,
+    learning_rate=3e-3,
+    flip=True,
+    shift=1,
+    ema=0.99,
+    precision="float32",
+)
+LONG = CONFIG.model_copy(update={"epochs": 400})
+
+
+@pytest.fixture
+def plain_store(home: Path) -> Store:
+    return Store()
+
+
+@pytest.fixture
+def supervisor(plain_store: Store) -> Iterator[Supervisor]:
+    running = Supervisor(plain_store)
+    running.start()
+    yield running
+    running.close()
+
+
+def _worker(**options: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "fmnist.worker", "--device", "cpu"], start_new_session=True, **options)  # type: ignore[call-overload]
+
+
+def _wait_for(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"{what} did not happen within {seconds:.0f} s"
+        time.sleep(0.02)
+
+
+def _train_undisturbed(store: Store) -> Run:
+    run = store.create(CONFIG, device="cpu", name="undisturbed")
+    assert _worker().wait(120) == 0
+    return store.get(run.id)
+
+
+def _figures(store: Store, run: Run) -> tuple[object, ...]:
+    """Everything that must not depend on interruptions: the figures of each epoch and the hash of the last weights."""
+    epochs = [(epoch.epoch, epoch.step, epoch.train_loss, epoch.train_accuracy, epoch.loss, epoch.accuracy) for epoch in store.epochs(run.id)]
+    return epochs, store.checkpoints(run.id)[0].weights_sha256, store.get(run.id).accuracy, store.get(run.id).loss
+
+
+def test_thirty_kills_at_random_moments_lose_no_finished_epoch_and_change_nothing(plain_store: Store):
+    """kill -9, requeue, again; the last life ends the training. The oracle writes down every epoch that a reader saw finished."""
+    expected = _figures(plain_store, _train_undisturbed(plain_store))
+    chance, kills, runs = random.Random(0), 0, 0
+    while kills < 30:
+        run = plain_store.create(CONFIG, device="cpu")
+        runs += 1
+        kills += _kill_until_it_ends(plain_store, run, chance, 30 - kills)
+        assert plain_store.get(run.id).status == Status.FINISHED
+        assert _figures(plain_store, run) == expected
+        steps = [step.step for step in plain_store.steps(run.id)]
+        assert steps == sorted(set(steps))
+    assert kills == 30
+
+
+def _kill_until_it_ends(store: Store, run: Run, chance: random.Random, most: int) -> int:
+    """Kill the workers of a run at random moments after they began to train; returns how many were killed."""
+    seen, kills = [], 0
+    while True:
+        worker = _worker()
+        if kills < most:
+            _wait_for(lambda: worker.poll() is not None or _trains(store, run), "training")
+            _sleep_watching(store, run, chance.uniform(0.0, 0.6), seen)
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGKILL)
+        if worker.wait(120) == 0:
+            return kills
+        kills += 1
+        assert store.epochs(run.id)[: len(seen)] == seen, "a finished epoch was lost"
+        assert not is_held(run_lock(run.id))
+        assert not is_held(device_lock("cpu"))
+        dead = store.get(run.id)
+        assert store.requeue_crashed(run.id, dead.process) == Status.QUEUED
+        store.rewind(run.id, dead.step, dead.epoch, dead.seconds)  # a rewind to where it is changes nothing but the count
+        _reset_crashes(store, run)
+
+
+def _reset_crashes(store: Store, run: Run) -> None:
+    """Here the crashes are ours: the limit that protects from a run that kills its worker each time is tested elsewhere."""
+    store.ask(run.id, Request.PAUSE)
+    store.resume(run.id)
+
+
+def _trains(store: Store, run: Run) -> bool:
+    now = store.get(run.id)
+    return now.status == Status.RUNNING and now.images_per_second is not None
+
+
+def _sleep_watching(store: Store, run: Run, seconds: float, seen: list[object]) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        seen[:] = store.epochs(run.id)
+        time.sleep(0.01)
+
+
+def test_paused_and_resumed_in_the_middle_of_an_epoch_gives_the_same_run(plain_store: Store):
+    expected = _figures(plain_store, _train_undisturbed(plain_store))
+    run = plain_store.create(CONFIG, device="cpu")
+    pauses = 0
+    while plain_store.get(run.id).status != Status.FINISHED:
+        worker = _worker()
+        _wait_for(lambda w=worker: w.poll() is not None or _trains(plain_store, run), "training")
+        if pauses < 3 and plain_store.get(run.id).status == Status.RUNNING:
+            plain_store.ask(run.id, Request.PAUSE)
+        assert worker.wait(120) == 0
+        if plain_store.get(run.id).status == Status.PAUSED:
+            pauses += 1
+            plain_store.resume(run.id)
+    assert pauses == 3
+    assert _figures(plain_store, run) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "ended"), [(Request.STOP, Status.STOPPED), (Request.CANCEL, Status.CANCELLED), (Request.PAUSE, Status.PAUSED)]
+)
+def test_a_running_training_obeys(request_: Request, ended: Status, plain_store: Store, supervisor: Supervisor):
+    run = plain_store.create(LONG, device="cpu")
+    _wait_for(lambda: plain_store.get(run.id).step > 5, "training")
+    plain_store.ask(run.id, request_)
+    _wait_for(lambda: plain_store.get(run.id).status == ended, f"the status {ended}")
+    now = plain_store.get(run.id)
+    assert (now.accuracy is not None) == (ended == Status.STOPPED)
+    if ended != Status.CANCELLED:
+        assert plain_store.checkpoints(run.id)[0].step == now.step
+
+
+def test_the_queue_runs_in_order_and_one_at_a_time(plain_store: Store, supervisor: Supervisor):
+    brief = CONFIG.model_copy(update={"epochs": 1, "network": "linear"})
+    runs = [plain_store.create(brief, device="cpu") for _ in range(3)]
+    most = 0
+
+    def all_done() -> bool:
+        nonlocal most
+        most = max(most, len(plain_store.running()))
+        return all(plain_store.get(run.id).status == Status.FINISHED for run in runs)
+
+    _wait_for(all_done, "the end of the queue", 120)
+    assert most == 1
+    ended = [plain_store.get(run.id).ended for run in runs]
+    assert ended == sorted(ended, key=lambda when: when or 0)
+
+
+def test_a_supervisor_picks_up_a_run_whose_worker_was_killed(plain_store: Store, supervisor: Supervisor):
+    run = plain_store.create(CONFIG, device="cpu")
+    _wait_for(lambda: plain_store.get(run.id).epoch >= 2, "two epochs")
+    before = plain_store.epochs(run.id)
+    process = plain_store.get(run.id).process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    _wait_for(lambda: plain_store.get(run.id).status == Status.FINISHED, "the end")
+    assert plain_store.epochs(run.id)[: len(before)] == before
+    assert plain_store.get(run.id).restarts >= 2
+
+
+def test_closing_the_supervisor_keeps_the_run_to_the_step_and_leaves_no_process(plain_store: Store):
+    supervisor = Supervisor(plain_store)
+    supervisor.start()
+    run = plain_store.create(LONG, device="cpu")
+    _wait_for(lambda: plain_store.get(run.id).step > 5, "training")
+    process = plain_store.get(run.id).process
+    assert process is not None
+    supervisor.close()
+    now = plain_store.get(run.id)
+    assert now.status == Status.QUEUED
+    assert plain_store.checkpoints(run.id)[0].step == now.step
+    assert find(process) is None
+    assert not is_held(device_lock("cpu"))
+
+
+def test_a_worker_whose_dashboard_is_killed_keeps_its_run_and_goes(plain_store: Store, tmp_path: Path):
+    """kill -9 of the process that holds the other end of the lifeline."""
+    code = "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor; Supervisor(Store()).start(); time.sleep(600)"
+    server = subprocess.Popen([sys.executable, "-c", code])
+    run = plain_store.create(LONG, device="cpu")
+    _wait_for(lambda: plain_store.get(run.id).step > 5, "training")
+    process = plain_store.get(run.id).process
+    server.kill()
+    server.wait()
+    _wait_for(lambda: plain_store.get(run.id).status == Status.QUEUED, "the end of the worker")
+    assert process is not None
+    _wait_for(lambda: find(process) is None, "the end of its process")
+    assert plain_store.checkpoints(run.id)[0].step == plain_store.get(run.id).step
+
+
+def test_a_run_that_kills_its_worker_each_time_is_given_up(plain_store: Store):
+    run = plain_store.create(CONFIG, device="cpu")
+    for expected in (Status.QUEUED, Status.QUEUED, Status.FAILED):
+        claimed = plain_store.claim("cpu", this_process())
+        assert claimed is not None
+        assert plain_store.requeue_crashed(run.id, claimed.process) == expected
+    assert "memory" in (plain_store.get(run.id).message or "")
+
+
+def test_a_foreign_process_with_a_reused_pid_is_not_the_worker_and_is_left_alone(plain_store: Store):
+    """The store names a living process, but with another start time: the run is requeued, the process untouched."""
+    foreign = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        run = plain_store.create(CONFIG, device="cuda")  # no worker is started for it on this machine
+        started = psutil.Process(foreign.pid).create_time() - 1000
+        plain_store.claim("cuda", Process(foreign.pid, started, this_process().host))
+        supervisor = Supervisor(plain_store)
+        with hold(device_lock("cuda")):
+            supervisor.tick()
+            assert plain_store.get(run.id).status == Status.QUEUED
+        assert foreign.poll() is None
+        supervisor.close()
+    finally:
+        foreign.kill()
+        foreign.wait()
+
+
+def test_a_run_of_another_machine_is_not_judged_here(plain_store: Store):
+    run = plain_store.create(CONFIG, device="cpu")
+    plain_store.claim("cpu", Process(1, 1.0, "elsewhere:/home"))
+    Supervisor(plain_store).tick()
+    assert plain_store.get(run.id).status == Status.RUNNING
+
+
+def test_a_divergence_ends_the_run_with_a_sentence(plain_store: Store):
+    config = CONFIG.model_copy(update={"network": "mlp", "optimizer": "sgd", "learning_rate": 10.0, "ema": 0.0})
+    run = plain_store.create(config, device="cpu")
+    assert _worker().wait(60) == 0
+    now = plain_store.get(run.id)
+    assert now.status == Status.DIVERGED
+    assert "diverged at epoch" in (now.message or "")
+    assert "learning rate" in (now.message or "")
+
+
+def test_the_log_of_a_run_says_what_happened(plain_store: Store):
+    run = plain_store.create(CONFIG.model_copy(update={"epochs": 1}), device="cpu")
+    assert _worker().wait(60) == 0
+    log = (folder(run) / "worker.log").read_text()
+    assert "epoch 1: accuracy" in log
+    assert "Traceback" not in log
