@@ -26,7 +26,6 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import DBAPIError
 
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
