@@ -1,0 +1,5 @@
+"""Every training with its settings and figures."""
+
+import streamlit as st
+
+st.title("Runs")

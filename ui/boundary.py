@@ -1,0 +1,38 @@
+"""The one error boundary: whatever goes wrong on a page ends here, and a person reads a sentence instead of a traceback."""
+
+import logging
+import secrets
+
+import streamlit as st
+
+from fmnist.errors import FmnistError
+
+log = logging.getLogger(__name__)
+
+
+def show(error: Exception) -> bool:
+    """A card for an error: its own sentence if it is one of ours, else an id under which the log has the details.
+
+    Returns:
+        True, which tells Streamlit that the error has been shown.
+    """
+    if isinstance(error, FmnistError):
+        st.error(_plain(str(error)), icon=":material/error:")
+    else:
+        number = secrets.token_hex(3)
+        log.error("error %s on a page", number, exc_info=error)
+        st.error(
+            f"It is logged as error **{number}** in the terminal that runs the dashboard. Your runs are safe: a training goes on "
+            "in its own process. Reload the page; if it happens again, report the lines of the log under this number.",
+            title="Something went wrong that should not have",
+            icon=":material/bug_report:",
+        )
+    return True
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves as it is: a path or a name in a message must not become a link, a picture or a formula."""
+    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in text).replace("\n", "  \n")
+
+
+_MARKS = frozenset(r"\`*_{}[]()<>#+-.!|~:$&")
