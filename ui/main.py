@@ -7,13 +7,13 @@ from streamlit.errors import FragmentHandledException
 
 from ui import boundary
 
-ICON = Path(__file__).parent / "assets" / "icon.svg"
+ASSETS = Path(__file__).parent / "assets"
+# The icons stand in the titles: a page's own `icon` would become the tab's icon for a moment, which browsers fetch from Google.
 PAGES = {
     "": [
         st.Page(
             "../pages/overview.py",
-            title="Overview",
-            icon=":material/space_dashboard:",
+            title=":material/space_dashboard: Overview",
             default=True,
             help="What this is, the best model so far, and what to do next.",
         )
@@ -21,21 +21,20 @@ PAGES = {
     "Training": [
         st.Page(
             "../pages/train.py",
-            title="Train",
-            icon=":material/model_training:",
+            title=":material/model_training: Train",
             help="Choose what to train, start it, and watch it learn.",
         ),
         st.Page(
             "../pages/runs.py",
-            title="Runs",
-            icon=":material/list_alt:",
+            title=":material/list_alt: Runs",
             help="Every training with its settings, figures, curves, log and checkpoints.",
         ),
     ],
 }
 
 page = st.navigation(PAGES)
-st.set_page_config(page_title=f"{page.title} · Fashion-MNIST studio", page_icon=ICON, layout="wide")
+st.set_page_config(page_title=f"{page.title.rpartition(': ')[2]} · Fashion-MNIST studio", page_icon=ASSETS / "icon.svg", layout="wide")
+st.logo(ASSETS / "wordmark.svg", size="large", icon_image=ASSETS / "icon.svg")
 try:
     page.run()
 except FragmentHandledException:  # shown already, where the fragment stands
