@@ -1,27 +1,68 @@
 """The server: `streamlit run app.py`. The pages, the plotting library from the installed package, and the supervisor of trainings."""
 
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
+import anyio
 import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from fmnist.engines.local import Supervisor
+from fmnist.errors import StoreError
 from fmnist.store import Store
 from ui import boundary
 
+RETRY_SECONDS = 2.0  # between attempts to open a run store that refuses
+WARM_AFTER_SECONDS = 1.5  # the first page comes first: importing PyTorch keeps Python busy for seconds
+
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+log = logging.getLogger("fmnist.app")
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
-    supervisor = Supervisor(Store())
+    """Trainings are looked after as long as the server runs."""
+    warming = threading.Timer(WARM_AFTER_SECONDS, _warm)
+    warming.daemon = True
+    warming.start()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_supervise)
+        yield {}
+        tasks.cancel_scope.cancel()
+
+
+async def _supervise() -> None:
+    supervisor = Supervisor(await _open_store())
     supervisor.start()
-    yield {}
-    supervisor.close()
+    try:
+        await anyio.sleep_forever()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(supervisor.close)
+
+
+async def _open_store() -> Store:
+    """The run store; while it refuses, the pages say why and this waits for it."""
+    complained = False
+    while True:
+        try:
+            return await anyio.to_thread.run_sync(Store)
+        except StoreError as error:
+            if not complained:
+                log.error("no training is started: %s", error)
+            complained = True
+            await anyio.sleep(RETRY_SECONDS)
+
+
+def _warm() -> None:
+    """Find the dataset and import PyTorch, before a page needs them."""
+    from ui import state
+
+    state.dataset_preparation()
 
 
 app = st.App(

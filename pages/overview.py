@@ -2,4 +2,87 @@
 
 import streamlit as st
 
+from fmnist.config import preset
+from fmnist.store import Run, Status
+from ui import examples, places, run_rows, state
+from ui.labels import REFERENCE_ACCURACY, REFERENCE_LOSS, percent, plain, points
+
+BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
+
 st.title("Fashion-MNIST studio")
+st.markdown(
+    "Teach a network to tell ten kinds of clothes apart, watch it learn, and find out where it goes wrong. It learns from 60,000 small "
+    "pictures of Zalando's catalogue and is judged on 10,000 that it has never seen."
+)
+
+
+def live(was_busy: bool) -> None:
+    """Everything that a training changes."""
+    runs, last = state.store().runs(), state.store().last_epochs()
+    if was_busy != busy(runs):
+        st.rerun()  # with another clock
+    step, best = st.columns([3, 2])
+    with step.container(border=True, height="stretch"):
+        next_step(runs)
+    with best.container(border=True, height="stretch"):
+        best_model(runs)
+    if runs:
+        st.subheader("Last runs")
+        run_rows.lines(runs[:5], last)
+        st.page_link(places.RUNS, label=f"All {len(runs)} runs" if len(runs) > 5 else "Open the table of runs", icon=":material/list_alt:")
+
+
+def busy(runs: list[Run]) -> bool:
+    return any(run.status in (Status.RUNNING, Status.QUEUED) for run in runs)
+
+
+def next_step(runs: list[Run]) -> None:
+    """The one obvious thing to do now."""
+    running = [run for run in runs if run.status == Status.RUNNING] or [run for run in runs if run.status == Status.QUEUED]
+    done = [run for run in runs if run.accuracy is not None]
+    if running:
+        run = running[-1]
+        waiting = sum(other.status == Status.QUEUED for other in runs)
+        st.subheader("A network is learning right now" if run.status == Status.RUNNING else "A training is about to start")
+        st.markdown(f"**{plain(run.name)}** ({plain(run_rows.recipe(run))})" + (f", {waiting} more waiting" if waiting else ""))
+        run_rows.progress(run, state.store().last_epochs().get(run.id))
+        button("Watch it learn", ":material/monitoring:", places.TRAIN)
+    elif not done:
+        st.subheader("Start with a first training")
+        st.markdown("A small network on a fifth of the pictures: under a minute on most machines, and you see every part of a training.")
+        button("Train your first network", ":material/play_arrow:", places.TRAIN, preset="quick")
+    elif not any(run.config == preset("best") for run in done):
+        st.subheader("Beat the published result")
+        st.markdown("The same network and the same ten epochs, with a better recipe: AdamW, one-cycle, augmentation, label smoothing.")
+        button("Train the best recipe", ":material/emoji_events:", places.TRAIN, preset="best")
+    else:
+        st.subheader("Look closer at your runs")
+        st.markdown("Curves, settings, logs and checkpoints of everything that you have trained.")
+        button("See the runs", ":material/list_alt:", places.RUNS)
+
+
+def button(label: str, icon: str, place: str, **query: str) -> None:
+    if st.button(label, icon=icon, type="primary", key="next-step"):
+        st.switch_page(place, query_params=query)
+
+
+def best_model(runs: list[Run]) -> None:
+    """The best accuracy on the test split beside the published one."""
+    done = [run for run in runs if run.accuracy is not None]
+    if not done:
+        st.metric("Best model so far", "no run yet")
+        st.caption(f"The published reference reaches {percent(REFERENCE_ACCURACY)} with a test loss of {REFERENCE_LOSS:.4f}.")
+        return
+    best = max(done, key=lambda run: run.accuracy or 0.0)
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Best test accuracy", percent(best.accuracy), points((best.accuracy or 0.0) - REFERENCE_ACCURACY), width="content")
+        if best.loss is not None:
+            st.metric("Its test loss", f"{best.loss:.4f}", f"{best.loss - REFERENCE_LOSS:+.4f}", delta_color="inverse", width="content")
+    st.caption(f"{plain(best.name)}, against the published {percent(REFERENCE_ACCURACY)} and {REFERENCE_LOSS:.4f}")
+
+
+is_busy = busy(state.store().runs())
+st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)
+examples.bundled_at_work()
+st.subheader("What it learns from")
+examples.dataset_at_a_glance()

@@ -6,6 +6,7 @@ import secrets
 import streamlit as st
 
 from fmnist.errors import FmnistError
+from ui.labels import plain
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ def show(error: Exception) -> bool:
         True, which tells Streamlit that the error has been shown.
     """
     if isinstance(error, FmnistError):
-        st.error(_plain(str(error)), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
     else:
         number = secrets.token_hex(3)
         log.error("error %s on a page", number, exc_info=error)
@@ -28,11 +29,3 @@ def show(error: Exception) -> bool:
             icon=":material/bug_report:",
         )
     return True
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown leaves as it is: a path or a name in a message must not become a link, a picture or a formula."""
-    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in text).replace("\n", "  \n")
-
-
-_MARKS = frozenset(r"\`*_{}[]()<>#+-.!|~:$&")

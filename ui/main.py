@@ -5,14 +5,14 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from ui import boundary
+from ui import boundary, places
 
 ASSETS = Path(__file__).parent / "assets"
 # The icons stand in the titles: a page's own `icon` would become the tab's icon for a moment, which browsers fetch from Google.
 PAGES = {
     "": [
         st.Page(
-            "../pages/overview.py",
+            places.OVERVIEW,
             title=":material/space_dashboard: Overview",
             default=True,
             help="What this is, the best model so far, and what to do next.",
@@ -20,12 +20,12 @@ PAGES = {
     ],
     "Training": [
         st.Page(
-            "../pages/train.py",
+            places.TRAIN,
             title=":material/model_training: Train",
             help="Choose what to train, start it, and watch it learn.",
         ),
         st.Page(
-            "../pages/runs.py",
+            places.RUNS,
             title=":material/list_alt: Runs",
             help="Every training with its settings, figures, curves, log and checkpoints.",
         ),

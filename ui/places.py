@@ -1,0 +1,5 @@
+"""Where the pages are, as `st.Page`, `st.switch_page` and `st.page_link` want it: relative to ui/main.py."""
+
+OVERVIEW = "../pages/overview.py"
+TRAIN = "../pages/train.py"
+RUNS = "../pages/runs.py"
