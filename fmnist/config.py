@@ -7,6 +7,7 @@ so a name, a help text or a bound is written here and nowhere else. Importing th
 import json
 from collections.abc import Mapping
 from functools import cache
+from reprlib import repr as repr_short
 from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -289,8 +290,8 @@ def _sentence(item: Mapping[str, Any]) -> str:
         return str(item["ctx"]["error"]) if "ctx" in item else item["msg"]
     name = str(item["loc"][0])
     if name not in FIELDS:
-        return f"There is no hyperparameter '{name}'. Known are: {', '.join(FIELDS)}."
-    return f"{FIELDS[name].title}: {item['input']!r} is not allowed; it must be {allowed(name)}."
+        return f"There is no hyperparameter {repr_short(name)}. Known are: {', '.join(FIELDS)}."
+    return f"{FIELDS[name].title}: {repr_short(item['input'])} is not allowed; it must be {allowed(name)}."
 
 
 class Bounds(BaseModel):
