@@ -282,7 +282,7 @@ def _fetch_from_debian(folder: Path, say: Say, progress: Tell) -> None:
         raise DataError(f"apt-get download {DEBIAN_PACKAGE} failed ({reason[0]})")
     subprocess.run(["dpkg-deb", "-x", packages[0], folder / "unpacked"], check=True, capture_output=True, timeout=120)
     for archive in ARCHIVES.values():
-        (folder / "unpacked" / SYSTEM_FOLDER.relative_to("/") / archive.name).replace(folder / archive.name)
+        next((folder / "unpacked").rglob(archive.name)).replace(folder / archive.name)
 
 
 # ---- using -------------------------------------------------------------------------------------------------------------------------
