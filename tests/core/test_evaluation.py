@@ -31,7 +31,7 @@ def test_every_figure_equals_scikit_learn(case: str):
     generator = torch.Generator().manual_seed(0)
     scores, labels = torch.randn(300, 10, generator=generator), torch.randint(0, 10, (300,), generator=generator)
     if case == "class never guessed":
-        scores[:, 3] = -100
+        scores[:, 3] = -8
     elif case == "class never there":
         labels[labels == 3] = 4
     elif case == "all right":

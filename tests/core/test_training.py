@@ -1,7 +1,6 @@
 """fit() against laws and against a loop written by hand."""
 
 from dataclasses import replace
-from itertools import product
 
 import pytest
 import torch
@@ -91,7 +90,7 @@ def test_the_loop_equals_one_written_by_hand(images: Split):
             losses.append(float(loss.detach()))
     state = TrainState(config)
     events = [event for event in fit(state, *_splits(images, config)) if isinstance(event, Step)]
-    assert [event.loss for event in events] == pytest.approx(losses, rel=2e-3)
+    assert [event.loss for event in events] == pytest.approx(losses, rel=1e-2)
 
 
 def test_the_train_figures_of_an_epoch_are_means_over_its_images(images: Split):
@@ -99,7 +98,7 @@ def test_the_train_figures_of_an_epoch_are_means_over_its_images(images: Split):
     config = SMALL.model_copy(update={"network": "linear", "learning_rate": 1e-12, "epochs": 1})
     train_split, monitor = _splits(images, config)
     model = TrainState(config).model.eval()
-    scores = model(augment.normalised(train_split.images))
+    scores = model(augment.normalised(train_split.images)).detach()
     epoch = next(event for event in fit(TrainState(config), train_split, monitor) if isinstance(event, Epoch))
     assert epoch.train_accuracy == pytest.approx(float((scores.argmax(1) == train_split.labels).double().mean()))
     assert epoch.train_loss == pytest.approx(float(F.cross_entropy(scores, train_split.labels)), rel=1e-5)
@@ -116,7 +115,8 @@ OPTIMIZERS = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.05}
 SCHEDULES = ("constant", "cosine", "one-cycle")
 
 
-@pytest.mark.parametrize(("optimizer", "schedule"), product(OPTIMIZERS, SCHEDULES))
+@pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
+@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize(("ema", "augmented"), [(0.0, False), (0.9, True)], ids=["plain", "ema and augmentation"])
 def test_a_paused_and_resumed_training_equals_one_never_paused(
     optimizer: str, schedule: str, ema: float, augmented: bool, images: Split, home: object
@@ -166,13 +166,13 @@ def _figures(events: list[Step | Epoch | Done]) -> list[object]:
 
 
 def test_the_averaged_weights_follow_the_formula(images: Split):
-    """average = keep * average + (1 - keep) * weights after each step, with keep = min(ema, (1 + t) / (10 + t))."""
+    """average = keep * average + (1 - keep) * weights after each step, with keep = min(ema, t / (9 + t)) at the t-th step."""
     config = SMALL.model_copy(update={"ema": 0.5, "network": "linear", "epochs": 1})
     state = TrainState(config)
     expected = state.model.head.weight.detach().clone()
     for event in fit(state, *_splits(images, config)):
         if isinstance(event, Step):
-            keep = min(0.5, (1 + event.step) / (10 + event.step))
+            keep = min(0.5, event.step / (9 + event.step))
             expected = keep * expected + (1 - keep) * state.model.head.weight.detach()
     torch.testing.assert_close(state.evaluated.head.weight.detach(), expected)
     assert not torch.equal(state.evaluated.head.weight, state.model.head.weight)
@@ -204,12 +204,12 @@ def test_bfloat16_learns_as_float32_does(images: Split):
 
 
 def test_the_self_test_refuses_a_precision_that_computes_nonsense(monkeypatch: pytest.MonkeyPatch):
-    """A kernel that is fast but wrong: the convolutions of bfloat16 are made to return noise."""
+    """A kernel that is fast but wrong: the convolutions of bfloat16 return the channels in another order."""
     right = torch.nn.Conv2d.forward
 
     def wrong(self: torch.nn.Conv2d, pictures: torch.Tensor) -> torch.Tensor:
         output = right(self, pictures)
-        return torch.randn_like(output) if output.dtype == torch.bfloat16 else output
+        return output.roll(1, dims=1) if output.dtype == torch.bfloat16 else output
 
     monkeypatch.setattr(torch.nn.Conv2d, "forward", wrong)
     chosen = choose_precision("auto", "reference", 32, "cpu")
