@@ -2,4 +2,45 @@
 
 import streamlit as st
 
-st.title("Train")
+from fmnist.store import Run
+from ui import config_form, config_preview, preparation, run_queue, start, state
+
+BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
+
+st.title("Train", anchor=False)
+start.say_what_happened()
+
+
+def live(drawn: list[tuple[str, str]]) -> None:
+    """Everything that a training changes; the whole page is drawn anew when another run starts or ends."""
+    running, waiting = state.store().running(), state.store().queue()
+    if signature(running + waiting) != drawn:
+        st.rerun()
+    run_queue.watch(running, waiting)
+
+
+def signature(runs: list[Run]) -> list[tuple[str, str]]:
+    return [(run.id, run.status) for run in runs]
+
+
+runs = state.store().runs()
+active = signature(state.store().running() + state.store().queue())
+with st.container():  # one place, so that the form below keeps its own whatever goes on here
+    if not runs:
+        run_queue.nothing_yet()
+    st.fragment(run_every=BUSY_SECONDS if active else IDLE_SECONDS)(live)(active)
+    run_queue.needs_you(run_queue.waiting_for_a_person(runs))
+
+st.subheader("New training", anchor=False)
+with st.container():
+    if state.dataset_preparation().dataset is None:
+        preparation.show(state.dataset_preparation())
+form, before = st.columns([4, 3], gap="large")
+with form:
+    answer = config_form.show()
+    if answer.config:
+        config_preview.first_batch_picture(answer.config)
+with before, st.container(border=True):
+    start.button(answer)
+    if answer.config:
+        config_preview.show(answer.config)

@@ -42,6 +42,7 @@ def training(steps: Sequence[Step], epochs: Sequence[Epoch], config: TrainConfig
     by_epoch: list[dict[str, Any]] = [
         {
             "title": "Loss by epoch",
+            "row": 1,
             "log": view.log,
             "series": [
                 _series("train", "epochs", [epoch.train_loss for epoch in epochs], "marks", TRAIN),
@@ -50,6 +51,7 @@ def training(steps: Sequence[Step], epochs: Sequence[Epoch], config: TrainConfig
         },
         {
             "title": "Accuracy by epoch",
+            "row": 1,
             "format": ".2~%",
             "series": [
                 _series("train", "epochs", [epoch.train_accuracy for epoch in epochs], "marks", TRAIN),
@@ -58,8 +60,9 @@ def training(steps: Sequence[Step], epochs: Sequence[Epoch], config: TrainConfig
         },
     ]
     inside = {
-        "title": "Training loss inside the epochs",
-        "wide": True,
+        "title": "Loss inside the epochs",
+        "row": 0,
+        "share": 2,
         "log": view.log,
         "series": [
             _series("as measured", "steps", [losses[index] for index in kept], "faint", TRAIN),
@@ -68,6 +71,8 @@ def training(steps: Sequence[Step], epochs: Sequence[Epoch], config: TrainConfig
     }
     rate = {
         "title": "Learning rate",
+        "row": 0,
+        "from_zero": True,
         "format": "~g",
         "series": [_series("learning rate", "steps", [steps[index].learning_rate for index in kept], "line", RATE)],
     }
@@ -90,8 +95,9 @@ def learning_rate_plan(config: TrainConfig) -> dict[str, Any]:
     return {
         "panels": [
             {
-                "title": f"Learning rate: {config.schedule}, highest {peak:.4g}",
-                "wide": True,
+                "title": f"Learning rate, at most {peak:.4g}",
+                "row": 0,
+                "from_zero": True,
                 "format": "~g",
                 "series": [_series("learning rate", "steps", [rate for _, rate in points], "line", RATE)],
             }

@@ -1,7 +1,6 @@
 // Draws what ui/charts.py describes, and redraws it in place: Plotly.react on the same node with the same uirevision keeps a zoom.
 
-const NARROW = 620 // px; below, the panels stand one under the other
-const MEDIUM = 900 // px; below, two beside each other instead of three
+const NARROW = 620 // px; below, the panels stand one under the other, in the order in which they are given
 const GAP = { x: 62, y: 74 } // px between panels, room for ticks and titles
 const MARGIN = { l: 52, r: 12, t: 34, b: 44 }
 
@@ -35,19 +34,12 @@ const theme = root => {
   }
 }
 
-// Rows of panels: one a row on a phone, else the wide ones alone and the others beside each other.
 function rowsOf(panels, width) {
-  const columns = width < NARROW ? 1 : width < MEDIUM ? 2 : 3
-  const rows = []
-  for (const panel of panels) {
-    const row = rows.at(-1)
-    if (panel.wide || !row || row[0].wide || row.length === columns) rows.push([panel])
-    else row.push(panel)
-  }
-  return rows
+  if (width < NARROW) return panels.map(panel => [panel])
+  return [...new Set(panels.map(panel => panel.row))].sort().map(row => panels.filter(panel => panel.row === row))
 }
 
-const heightOf = (row, width) => (width < NARROW ? 168 : row[0].wide ? 210 : 180)
+const heightOf = width => (width < NARROW ? 168 : 195)
 
 function traces(panel, index, data, look) {
   const suffix = index ? index + 1 : ""
@@ -82,14 +74,20 @@ function title(panel, x, y, look) {
     : []
   return {
     text: [`<b>${panel.title}</b>`, ...names].join("&nbsp;&nbsp; "),
-    xref: "paper", yref: "paper", x, y, xanchor: "left", yanchor: "bottom", yshift: 5, showarrow: false,
+    xref: "paper", yref: "paper", x, y, xanchor: "left", yanchor: "bottom", yshift: 5, xshift: -30, showarrow: false,
     font: { size: 12.5, color: look.text },
   }
 }
 
+const isEmpty = panel => panel.series.every(series => series.y.length === 0)
+
+const hint = (x, y, look) => ({
+  text: "after the first epoch", xref: "paper", yref: "paper", x, y, xanchor: "center", yanchor: "middle", showarrow: false, font: { size: 12, color: look.text }, opacity: 0.6,
+})
+
 function drawing(data, width, look) {
   const rows = rowsOf(data.panels, width)
-  const heights = rows.map(row => heightOf(row, width))
+  const heights = rows.map(() => heightOf(width))
   const inner = { width: width - MARGIN.l - MARGIN.r, height: heights.reduce((sum, height) => sum + height + GAP.y, -GAP.y) }
   const layout = {
     width, height: inner.height + MARGIN.t + MARGIN.b, margin: { ...MARGIN, pad: 0 }, autosize: false,
@@ -105,9 +103,11 @@ function drawing(data, width, look) {
   let top = inner.height
   rows.forEach((row, place) => {
     const bottom = top - heights[place]
-    const cell = (inner.width - GAP.x * (row.length - 1)) / row.length
+    const shares = row.map(panel => panel.share ?? 1)
+    const unit = (inner.width - GAP.x * (row.length - 1)) / shares.reduce((sum, share) => sum + share)
+    let left = 0
     row.forEach((panel, column) => {
-      const left = column * (cell + GAP.x)
+      const cell = unit * shares[column]
       const suffix = index ? index + 1 : ""
       const across = [left / inner.width, (left + cell) / inner.width]
       const up = [bottom / inner.height, top / inner.height]
@@ -120,11 +120,14 @@ function drawing(data, width, look) {
       }
       layout[`yaxis${suffix}`] = {
         ...axis, domain: up, anchor: `x${suffix}`, type: panel.log ? "log" : "linear", tickformat: panel.format, nticks: 6,
-        ...(panel.log ? { dtick: undefined, minor: { showgrid: false } } : {}),
+        ...(isEmpty(panel) ? { range: [0, 1], showticklabels: false, showgrid: false } : {}),
+        ...(panel.from_zero ? { range: [0, 1.08 * Math.max(...panel.series.flatMap(series => series.y), 1e-12)] } : {}),
       }
       layout.annotations.push(title(panel, across[0], up[1], look))
+      if (isEmpty(panel)) layout.annotations.push(hint((across[0] + across[1]) / 2, (up[0] + up[1]) / 2, look))
       all.push(...traces(panel, index, data, look))
       index += 1
+      left += cell + GAP.x
     })
     top = bottom - GAP.y
   })

@@ -13,7 +13,7 @@ from ui import state, thumbnails
 _FILES = Path(__file__).with_suffix("")
 _draw = component(
     "prediction_strip",
-    html='<div class="strip" role="list" aria-label="Pictures and how they are classified right now"></div>',
+    html='<div class="frame"><div class="strip" role="list" aria-label="Pictures and how they are classified right now"></div></div>',
     css=_FILES.with_suffix(".css").read_text(encoding="utf-8"),
     js=_FILES.with_suffix(".js").read_text(encoding="utf-8"),
 )
