@@ -33,8 +33,11 @@ def resolve(name: str) -> str:
 
 
 def prepare(device: str) -> None:
-    """Set what a training process computes with: all cores, no denormal numbers (they can make a step ten times slower)."""
-    if device == "cpu":
+    """Set what a training process computes with: all cores, no denormal numbers (they can make a step ten times slower).
+
+    A number of threads that the person has set by OMP_NUM_THREADS is left alone.
+    """
+    if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
     torch.set_flush_denormal(True)
 

@@ -11,17 +11,7 @@ from fmnist.errors import FmnistError
 from fmnist.home import home, runs_folder
 from fmnist.store import Status, Store
 
-LIBRARIES = (
-    "torch",
-    "torchvision",
-    "streamlit",
-    "streamlit-drawable-canvas",
-    "plotly",
-    "pandas",
-    "scikit-learn",
-    "sqlalchemy",
-    "safetensors",
-)
+LIBRARIES = ("torch", "torchvision", "streamlit", "plotly", "pandas", "sqlalchemy", "safetensors")
 ROOM_BYTES = 1_000_000_000  # ten epochs of checkpoints take 0.1 GB
 
 

@@ -251,7 +251,7 @@ class Store:
     def _make_tables(self) -> None:
         """The tables, where they are missing: a store that has them opens without writing, so on a full disk too."""
         with self._reading() as connection:
-            if sa.inspect(connection).has_table(_CHECKPOINTS.name):  # the last one to be made
+            if sa.inspect(connection).has_table(_RUNS.name):  # all of them were made in one transaction
                 return
         with self._writing(in_turn=True) as connection:
             _META.create_all(connection)

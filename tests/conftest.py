@@ -20,6 +20,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: small steps are faster so, and tests share the cores
+
 from fmnist.config import TrainConfig
 from fmnist.home import data_folder
 from fmnist.store import Store

@@ -91,6 +91,9 @@ def _in_words(value: Any) -> str:
 # ---- environment, log, checkpoints ---------------------------------------------------------------------------------------------------
 
 
+_FACTS = {"name": "Processor", "torch": "PyTorch"}
+
+
 def _environment(run: Run) -> None:
     facts = {
         "Id": run.id,
@@ -98,9 +101,8 @@ def _environment(run: Run) -> None:
         "Started": _moment(run.started),
         "Ended": _moment(run.ended),
         "Training time": duration(run.seconds),
-        "Started again": f"{run.restarts} times" if run.restarts != 1 else "once",
         "Folder": str(folder(run)),
-        **{str(key).capitalize().replace("_", " "): str(value) for key, value in run.environment.items()},
+        **{_FACTS.get(key, key.capitalize().replace("_", " ")): str(value) for key, value in run.environment.items()},
     }
     st.table({plain(key): plain(value) for key, value in facts.items()}, border="horizontal")
 

@@ -1,6 +1,7 @@
 """fit() against laws and against a loop written by hand."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_the_events_are_steps_an_epoch_after_each_epoch_and_done(images: Split):
     assert kinds == [*[Step] * 7, Epoch, *[Step] * 7, Epoch, Done]
     assert [event.step for event in events if isinstance(event, Step)] == list(range(1, 15))
     assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2]
-    assert all(earlier.seconds <= later.seconds for earlier, later in zip(events, events[1:], strict=False))
+    assert all(earlier.seconds <= later.seconds for earlier, later in pairwise(events))
 
 
 def test_the_loop_equals_one_written_by_hand(images: Split):

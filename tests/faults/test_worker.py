@@ -32,9 +32,18 @@ CONFIG = TrainConfig(
 LONG = CONFIG.model_copy(update={"epochs": 400})
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+
+
 @pytest.fixture
-def plain_store(home: Path) -> Store:
-    return Store()
+def plain_store(home: Path) -> Iterator[Store]:
+    """A store on SQLite; whatever process was started for it is gone at the end."""
+    store = Store()
+    yield store
+    store.close()
+    while _STARTED:
+        with _STARTED.pop() as process:
+            process.kill()
 
 
 @pytest.fixture
@@ -45,8 +54,9 @@ def supervisor(plain_store: Store) -> Iterator[Supervisor]:
     running.close()
 
 
-def _worker(**options: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "fmnist.worker", "--device", "cpu"], start_new_session=True, **options)  # type: ignore[call-overload]
+def _worker() -> subprocess.Popen[bytes]:
+    _STARTED.append(subprocess.Popen([sys.executable, "-m", "fmnist.worker", "--device", "cpu"], start_new_session=True))
+    return _STARTED[-1]
 
 
 def _wait_for(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
@@ -64,7 +74,9 @@ def _train_undisturbed(store: Store) -> Run:
 
 def _figures(store: Store, run: Run) -> tuple[object, ...]:
     """Everything that must not depend on interruptions: the figures of each epoch and the hash of the last weights."""
-    epochs = [(epoch.epoch, epoch.step, epoch.train_loss, epoch.train_accuracy, epoch.loss, epoch.accuracy) for epoch in store.epochs(run.id)]
+    epochs = [
+        (epoch.epoch, epoch.step, epoch.train_loss, epoch.train_accuracy, epoch.loss, epoch.accuracy) for epoch in store.epochs(run.id)
+    ]
     return epochs, store.checkpoints(run.id)[0].weights_sha256, store.get(run.id).accuracy, store.get(run.id).loss
 
 
@@ -89,7 +101,7 @@ def _kill_until_it_ends(store: Store, run: Run, chance: random.Random, most: int
     while True:
         worker = _worker()
         if kills < most:
-            _wait_for(lambda: worker.poll() is not None or _trains(store, run), "training")
+            _wait_for(lambda w=worker: w.poll() is not None or _trains(store, run), "training")
             _sleep_watching(store, run, chance.uniform(0.0, 0.6), seen)
             if worker.poll() is None:
                 worker.send_signal(signal.SIGKILL)
@@ -199,8 +211,9 @@ def test_closing_the_supervisor_keeps_the_run_to_the_step_and_leaves_no_process(
 
 def test_a_worker_whose_dashboard_is_killed_keeps_its_run_and_goes(plain_store: Store, tmp_path: Path):
     """kill -9 of the process that holds the other end of the lifeline."""
-    code = "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor; Supervisor(Store()).start(); time.sleep(600)"
+    code = "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor\nSupervisor(Store()).start()\ntime.sleep(600)"
     server = subprocess.Popen([sys.executable, "-c", code])
+    _STARTED.append(server)
     run = plain_store.create(LONG, device="cpu")
     _wait_for(lambda: plain_store.get(run.id).step > 5, "training")
     process = plain_store.get(run.id).process
@@ -223,8 +236,7 @@ def test_a_run_that_kills_its_worker_each_time_is_given_up(plain_store: Store):
 
 def test_a_foreign_process_with_a_reused_pid_is_not_the_worker_and_is_left_alone(plain_store: Store):
     """The store names a living process, but with another start time: the run is requeued, the process untouched."""
-    foreign = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as foreign:
         run = plain_store.create(CONFIG, device="cuda")  # no worker is started for it on this machine
         started = psutil.Process(foreign.pid).create_time() - 1000
         plain_store.claim("cuda", Process(foreign.pid, started, this_process().host))
@@ -234,9 +246,7 @@ def test_a_foreign_process_with_a_reused_pid_is_not_the_worker_and_is_left_alone
             assert plain_store.get(run.id).status == Status.QUEUED
         assert foreign.poll() is None
         supervisor.close()
-    finally:
         foreign.kill()
-        foreign.wait()
 
 
 def test_a_run_of_another_machine_is_not_judged_here(plain_store: Store):
