@@ -51,8 +51,9 @@ def save(run_id: str, state: TrainState) -> Checkpoint:
 
 
 def card(config: TrainConfig) -> dict[str, str]:
-    """What a weights file says of itself."""
-    return {"format": FORMAT, "network": config.network, "config": config.model_dump_json()}
+    """What a weights file says of itself, under one key: safetensors writes several in a random order, and the same weights
+    shall always be the same bytes."""
+    return {"card": json.dumps({"format": FORMAT, "network": config.network, "config": config.model_dump()})}
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
@@ -160,7 +161,8 @@ def load_weights(path: Path, sha256: str | None = None) -> tuple[Classifier, Tra
         CheckpointError: the file is damaged, of an unknown network, or its tensors do not fit.
     """
     tensors, metadata = read_tensors(path, sha256)
-    network = metadata.get("network", "reference")
+    said = _read_card(path, metadata)
+    network = str(said.get("network", "reference"))
     if network not in NETWORKS:
         raise CheckpointError(
             f"The file {path} is of the network '{network[:40]}', which is not known here. Known are: {', '.join(NETWORKS)}."
@@ -168,7 +170,7 @@ def load_weights(path: Path, sha256: str | None = None) -> tuple[Classifier, Tra
     model = build(network)
     _check_tensors(path, tensors, model)
     model.load_state_dict(tensors)
-    return model.eval(), _config(metadata.get("config"))
+    return model.eval(), _config(said.get("config"))
 
 
 def _check_tensors(path: Path, tensors: dict[str, Tensor], model: Classifier) -> None:
@@ -182,9 +184,18 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], model: Classifier) ->
             raise CheckpointError(f"The file {path} holds numbers that are not finite, in {name}.")
 
 
-def _config(text: str | None) -> TrainConfig | None:
+def _read_card(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """The card of a weights file; empty for a file that somebody else wrote."""
     try:
-        return parse(text) if text else None
+        said = json.loads(metadata.get("card", "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"The file {path} has a card that cannot be read: {error}") from error
+    return said if isinstance(said, dict) else {}
+
+
+def _config(values: Any) -> TrainConfig | None:
+    try:
+        return parse(values) if isinstance(values, dict) else None
     except ConfigError:
         return None
 

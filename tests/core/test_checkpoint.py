@@ -1,6 +1,8 @@
 """Checkpoints: what was saved is what is loaded, and nothing else ever is."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,12 +145,23 @@ def test_weights_that_do_not_fit_are_refused_in_a_sentence(tmp_path: Path):
     }
     for words, tensors in cases.items():
         path = tmp_path / "weights.safetensors"
-        checkpoint.write_tensors(path, tensors, {"network": "small"})
+        checkpoint.write_tensors(path, tensors, checkpoint.card(CONFIG))
         with pytest.raises(CheckpointError, match=words):
             checkpoint.load_weights(path)
-    checkpoint.write_tensors(path, good, {"network": "../../etc"})
+    checkpoint.write_tensors(path, good, {"card": '{"network": "../../etc"}'})
     with pytest.raises(CheckpointError, match="not known here"):
         checkpoint.load_weights(path)
+
+
+def test_the_same_weights_are_always_the_same_bytes(tmp_path: Path):
+    """In other processes too, whose hash seeds differ."""
+    code = (
+        "import sys, torch; from pathlib import Path; from fmnist import checkpoint; from fmnist.config import TrainConfig;"
+        "from fmnist.models import build; torch.manual_seed(0);"
+        "print(checkpoint.write_tensors(Path(sys.argv[1]), build('small').state_dict(), checkpoint.card(TrainConfig(network='small'))))"
+    )
+    hashes = {subprocess.run([sys.executable, "-c", code, tmp_path / "w"], check=True, capture_output=True).stdout for _ in range(3)}
+    assert len(hashes) == 1
 
 
 def test_files_that_are_not_safetensors_are_refused(tmp_path: Path):
