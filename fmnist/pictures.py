@@ -61,6 +61,10 @@ def read(source: bytes | Path) -> Image.Image:
                 return _plain(ImageOps.exif_transpose(opened))
     except PictureError:
         raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:  # Pillow's own limit, before ours is looked at
+        raise PictureError(
+            f"The picture has far more than {MOST_PIXELS // 1_000_000} million pixels, the most that are read. Make it smaller."
+        ) from error
     except Exception as error:  # decoders raise nearly anything on broken files: IndexError, SyntaxError, ValueError...
         raise PictureError("This file is not a picture that can be read. PNG, JPEG, WebP, GIF and BMP are.") from error
 
