@@ -19,6 +19,7 @@ app: $(VENV)/app-ready $(VENV)/data-ready  ## the dashboard on http://127.0.0.1:
 	@exec $(RUN) -m streamlit run app.py
 
 setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alone: environment, requirements, dataset
+	@echo "Everything is ready."
 
 test: setup packages  ## every test, with all that they need
 	@exec $(RUN) -m pytest
@@ -55,7 +56,7 @@ $(VENV)/dev-ready: requirements-dev.txt $(VENV)/app-ready
 	@touch $@
 
 $(VENV)/data-ready: | $(VENV)/app-ready
-	@$(RUN) -m fmnist data
+	@$(RUN) -m fmnist data >/dev/null  # each step is said on standard error
 	@touch $@
 
 packages:  # Debian's chromium and PostgreSQL, for the tests; without them the tests that need them are skipped
