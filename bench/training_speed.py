@@ -34,7 +34,8 @@ class PictureDataset(TorchDataset):
         return len(self._labels)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self._transform(self._pictures[index]), self._labels[index]
+        image: torch.Tensor = self._transform(self._pictures[index])  # type: ignore[assignment]
+        return image, self._labels[index]
 
 
 def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[int]:

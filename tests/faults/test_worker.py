@@ -211,7 +211,8 @@ def test_closing_the_supervisor_keeps_the_run_to_the_step_and_leaves_no_process(
 
 def test_a_worker_whose_dashboard_is_killed_keeps_its_run_and_goes(plain_store: Store, tmp_path: Path):
     """kill -9 of the process that holds the other end of the lifeline."""
-    code = "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor\nSupervisor(Store()).start()\ntime.sleep(600)"
+    imports = "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor"
+    code = f"{imports}\nSupervisor(Store()).start()\ntime.sleep(600)"
     server = subprocess.Popen([sys.executable, "-c", code])
     _STARTED.append(server)
     run = plain_store.create(LONG, device="cpu")
