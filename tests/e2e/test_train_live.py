@@ -113,9 +113,9 @@ def test_two_tabs_that_press_start_at_once_make_two_runs_one_after_the_other(ser
     assert len(store.runs()) == 2  # a double click is one click
     assert (len(store.running()), len(store.queue())) == (1, 1)
 
-    tabs[0].get_by_role("button", name=re.compile("Cancel Run")).click()
+    tabs[0].locator("[class*=st-key-train-queue-cancel]").get_by_role("button").click()
     expect(tabs[1].get_by_text("Waiting: 1")).to_be_hidden()
-    tabs[1].get_by_test_id("stPopover").get_by_role("button", name="Cancel").click()
+    tabs[1].locator(".st-key-train-live-panel").get_by_test_id("stPopover").get_by_role("button").click()
     tabs[1].get_by_role("button", name="Yes, cancel it").click()
     for tab in tabs:
         expect(tab.locator(".st-key-train-live-panel")).to_contain_text("cancelled")
