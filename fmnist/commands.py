@@ -21,8 +21,9 @@ from fmnist.store import Run, Status, Store, folder
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 PICTURES_AT_ONCE = 64
 
-err = Console(stderr=True)
-out = Console()
+WIDTH = None if sys.stdout.isatty() else 160  # a file or a pipe has no width to fit into
+err = Console(stderr=True, soft_wrap=True)
+out = Console(width=WIDTH, soft_wrap=True)
 
 
 def _print_json(value: Any) -> None:
