@@ -69,15 +69,14 @@ def queue(runs: list[Run], whole: list[Run]) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{place}\\. **{plain(run.name)}**", width="content")
             st.caption(plain(f"{run_rows.recipe(run)}, on {run.device}"), width="stretch")
-            _move(run, "up", -1, order[0] == run.id)
-            _move(run, "down", 1, order[-1] == run.id)
-            if st.button(":material/close:", key=f"train.queue.cancel.{run.id}", type="tertiary", help=f"Cancel {plain(run.name)}"):
+            _move(run, "Earlier", "arrow_upward", -1, order[0] == run.id)
+            _move(run, "Later", "arrow_downward", 1, order[-1] == run.id)
+            if st.button("Cancel", icon=":material/close:", key=f"train.queue.cancel.{run.id}", type="tertiary"):
                 run_panel.do(lambda run=run: state.store().ask(run.id, Request.CANCEL))
 
 
-def _move(run: Run, word: str, places: int, disabled: bool) -> None:
-    tip = f"Move {plain(run.name)} {word}"
-    if st.button(f":material/arrow_{word}ward:", key=f"train.queue.{word}.{run.id}", type="tertiary", disabled=disabled, help=tip):
+def _move(run: Run, label: str, icon: str, places: int, disabled: bool) -> None:
+    if st.button(label, icon=f":material/{icon}:", key=f"train.queue.{label}.{run.id}", type="tertiary", disabled=disabled):
         run_panel.do(lambda: state.store().move(run.id, places))
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,7 +45,14 @@ def server(home: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = home / "server.log"
+    with serving(home, port) as started:
+        yield started
+
+
+@contextmanager
+def serving(home: Path, port: int) -> Iterator[Server]:
+    """A server on this port until the block ends; it may be killed inside."""
+    log = home / f"server-{time.time_ns()}.log"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env={**os.environ})
@@ -136,4 +144,4 @@ def _foreign(request: Request) -> list[str]:
 def settle(page: Page) -> None:
     """Wait until the page's script has run to its end, and stop at an error on it."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
-    assert page.locator("[data-testid=stException]").count() == 0, page.locator("[data-testid=stException]").first.inner_text()
+    assert page.locator("[data-testid=stException]").all_inner_texts() == []
