@@ -46,18 +46,18 @@ def _guesses() -> None:
     from fmnist.prediction import predict
 
     test = state.dataset().test
-    seed = st.session_state.setdefault("examples.seed", 0)
-    chosen = test.take(Random(seed).sample(range(len(test)), COLUMNS))
-    sure, guesses = predict(_bundled(), chosen.images).max(1)
-    names, truth = [CLASS_NAMES[guess] for guess in guesses], chosen.labels.tolist()
-    notes = [
-        f"{share:.0%}" + ("" if guess == label else f", truly {CLASS_NAMES[label]}")
-        for share, guess, label in zip(sure.tolist(), guesses.tolist(), truth, strict=True)
-    ]
-    st.html(thumbnails.grid(chosen.images, names, notes, [guess != label for guess, label in zip(guesses.tolist(), truth, strict=True)]))
-    if st.button("Show others", icon=":material/shuffle:", key="examples.others"):
-        st.session_state["examples.seed"] = seed + 1
-        st.rerun(scope="fragment")
+    chosen = test.take(Random(st.session_state.setdefault("examples.seed", 0)).sample(range(len(test)), COLUMNS))
+    shares, indices = predict(_bundled(), chosen.images).max(1)
+    guesses, truth = indices.tolist(), chosen.labels.tolist()
+    wrong = [guess != label for guess, label in zip(guesses, truth, strict=True)]
+    notes = [f"{share:.0%}" for share in shares.tolist()]
+    notes = [f"{note}, truly {CLASS_NAMES[label]}" if bad else note for note, bad, label in zip(notes, wrong, truth, strict=True)]
+    st.html(thumbnails.grid(chosen.images, [CLASS_NAMES[guess] for guess in guesses], notes, wrong))
+    st.button("Show others", icon=":material/shuffle:", key="examples.others", on_click=_others)
+
+
+def _others() -> None:
+    st.session_state["examples.seed"] += 1
 
 
 @st.cache_resource(show_spinner=False)

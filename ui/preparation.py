@@ -30,7 +30,7 @@ class Preparation:
         """Start, or start again after an error; nothing happens while it goes on or when it is done."""
         with self._lock:
             if self.dataset is None and not (self._thread and self._thread.is_alive()):
-                self.error, self.fraction, self.said = None, 0.0, []
+                self.error, self.fraction, self.step, self.said = None, 0.0, "Starting PyTorch", []
                 self._thread = threading.Thread(target=self._work, name="dataset", daemon=True)
                 self._thread.start()
 
@@ -43,6 +43,7 @@ class Preparation:
         try:
             from fmnist import data  # PyTorch takes seconds to import, so no page waits for it
 
+            self.step = "Looking for the dataset"
             self.dataset = data.load(say=self._say, progress=self._advance)
         except Exception as error:  # the edge of the thread: whoever looks on raises it
             self.error = error
