@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,7 +20,8 @@ PAGES = ("overview", "train", "runs")
 def words(at: AppTest) -> str:
     """All text on the page without the marks that keep Markdown from reading it."""
     kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info", "text")
-    parts = [element.value for kind in kinds for element in at.get(kind)]
+    elements: list[Any] = [element for kind in kinds for element in at.get(kind)]
+    parts = [element.value for element in elements]
     parts += [f"{metric.label}: {metric.value}" for metric in at.metric] + [button.label for button in at.button]
     parts += [frame.value.to_string() for frame in (*at.dataframe, *at.table)]
     return "\n".join(str(part) for part in parts).replace("\\", "").replace("\N{WORD JOINER}", "").replace("\N{NO-BREAK SPACE}", " ")
@@ -201,10 +203,12 @@ def test_a_run_is_deleted_with_its_folder_only_after_a_second_yes(visit: Visit, 
     at.button(key="runs.delete").click().run()
     assert runs_store.get(doomed.id) == doomed
     assert "2 checkpoints" in words(at)
+    at.button(key="runs.delete").click()  # AppTest draws the whole page, where a browser draws only the dialog: it must be asked for again
     at.button(key="runs.delete.yes").click().run()
     assert not at.exception
     assert doomed.id not in [run.id for run in runs_store.runs()]
     assert not folder(doomed).exists()
+    assert doomed.name not in words(at)
 
 
 def test_a_running_training_cannot_be_deleted(visit: Visit, runs: dict[str, Run]) -> None:
