@@ -109,7 +109,7 @@ def actions(run: Run, *, key: str) -> None:
             _button("Cancel", "close", key, run, lambda: store.ask(run.id, Request.CANCEL))
         elif run.status != Status.FINISHED and run.config:
             _button("Resume", "play_arrow", key, run, lambda: store.resume(run.id), tip="Goes on from the last checkpoint.")
-        if run.status not in (Status.RUNNING, Status.QUEUED):
+        if run.status not in (Status.RUNNING, Status.QUEUED) and st.query_params.get("run") != run.id:  # it is not open already
             st.page_link(places.RUNS, label="Open in Runs", icon=":material/list_alt:", query_params={"run": run.id})
 
 
