@@ -37,6 +37,7 @@ def bundled_at_work() -> None:
     if not _BUNDLED.exists() or state.dataset_preparation().dataset is None:
         return
     st.subheader("The bundled model at work")
+    st.caption("A trained network comes with the studio. This is what it says of test images, and how sure it is; mistakes have a frame.")
     _guesses()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _STYLE = """
 <style>
-.fm-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 0.9rem 0.75rem; }
+.fm-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(108px, 1fr)); gap: 0.9rem 0.75rem; }
 .fm-thumbs figure { margin: 0; min-width: 0; }
 .fm-thumbs img, .fm-strip { display: block; width: 100%; border-radius: 6px; background: #000; image-rendering: pixelated; }
 .fm-thumbs img { aspect-ratio: 1; }

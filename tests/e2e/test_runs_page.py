@@ -1,0 +1,93 @@
+"""The table of runs under a mouse and a keyboard; names that try to be more than names; deleting for good."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fmnist.config import TrainConfig
+from fmnist.store import Request, Run, Store, folder
+from tests.e2e.conftest import Server, settle
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+EVIL = "![x](http://evil.example/x.png) http://evil.example <b>b</b>"
+CHECKBOX, NAME, HEAD, ROW = 16, 33 + 50 + 60, 35, 35  # pixels: where the boxes and the names stand, and how high head and rows are
+
+
+@pytest.fixture
+def runs_store(server: Server) -> Iterator[Store]:
+    """The store of the server."""
+    opened = Store(f"sqlite:///{server.home / 'runs' / 'studio.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def two(runs_store: Store, tiny_config: TrainConfig) -> list[Run]:
+    """Two runs that nobody will train, in the order of the table: the newest first."""
+    made = [runs_store.create(tiny_config, device="mps", name=name) for name in ("A plain name", EVIL)]
+    return [runs_store.ask(run.id, Request.CANCEL) for run in reversed(made)]
+
+
+def click_in_table(page: Page, row: int, x: int) -> None:
+    """Click into a row of the table, which is a canvas."""
+    table = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(table).to_be_visible()
+    page.wait_for_timeout(500)  # the grid measures its columns before it takes a click
+    table.click(position={"x": x, "y": HEAD + ROW * row + ROW // 2}, force=True)  # the grid listens on a layer above
+
+
+def expect_run(page: Page, run: Run) -> None:
+    expect(page).to_have_url(re.compile(f"run={run.id}"))
+    expect(page.get_by_role("heading", level=3)).to_have_text(re.compile(f"^{re.escape(run.name)}"))
+    settle(page)
+
+
+def test_a_name_in_the_table_opens_its_run_and_never_becomes_a_link_or_a_picture(server: Server, two: list[Run], page: Page) -> None:
+    for address in ("/", "/train", "/runs"):
+        page.goto(address)
+        settle(page)
+        assert page.locator("a[href*=evil], img[src*=evil]").count() == 0
+    click_in_table(page, 0, NAME)
+    heading = page.get_by_role("heading", level=3)
+    expect(page).to_have_url(re.compile(f"run={two[0].id}"))
+    expect(heading).to_be_visible()
+    assert heading.inner_text().replace("\N{WORD JOINER}", "").strip() == EVIL
+    assert page.locator("a[href*=evil], img[src*=evil]").count() == 0
+
+
+def test_a_row_opens_by_its_box_and_by_the_keyboard_and_the_filter_outlives_it(server: Server, two: list[Run], page: Page) -> None:
+    page.goto("/runs?search=plain")
+    settle(page)
+    click_in_table(page, 0, CHECKBOX)
+    expect_run(page, two[1])
+    page.get_by_role("button", name="All runs", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/runs\?search=plain$"))
+    expect(page.get_by_text("1 of 2 runs")).to_be_visible()
+    page.get_by_role("textbox", name="Search").fill("")
+    page.get_by_role("textbox", name="Search").press("Enter")
+    expect(page.get_by_text("2 of 2 runs")).to_be_visible()
+    page.get_by_test_id("stDataFrame").locator("canvas").first.focus()
+    for key in ("ArrowDown", "ArrowDown", "Shift+Space"):
+        page.keyboard.press(key)
+    expect_run(page, two[1])
+
+
+def test_a_run_is_deleted_with_its_folder_after_a_second_yes(server: Server, runs_store: Store, two: list[Run], page: Page) -> None:
+    doomed = two[1]
+    folder(doomed).mkdir(parents=True)
+    (folder(doomed) / "worker.log").write_text("nothing happened")
+    page.goto(f"/runs?run={doomed.id}")
+    page.get_by_role("tab", name="Name and note").click()
+    page.get_by_role("button", name="Delete this run").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 file (16 bytes)")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    assert [run.id for run in runs_store.runs()] == [run.id for run in two]
+    page.get_by_role("button", name="Delete this run").click()
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_text("1 of 1 runs")).to_be_visible()
+    assert [run.id for run in runs_store.runs()] == [two[0].id]
+    assert not folder(doomed).exists()
