@@ -29,7 +29,7 @@ with st.container():  # one place, so that the form below keeps its own whatever
     if not runs:
         run_queue.nothing_yet()
     st.fragment(run_every=BUSY_SECONDS if active else IDLE_SECONDS)(live)(active)
-    run_queue.needs_you(run_queue.waiting_for_a_person(runs))
+    run_queue.needs_you(runs)
 
 st.subheader("New training", anchor=False)
 with st.container():

@@ -64,13 +64,6 @@ def controls(key: str) -> charts.View:
     return charts.View(x or defaults.x, smoothing, log)
 
 
-def run_curves(run: Run, *, key: str) -> None:
-    """Controls and curves of a run, running or over; a few points are read at each call, not all of them."""
-    view = controls(key)
-    steps, epochs = read(run)
-    curves(steps, epochs, run.config, key=f"{key}.chart.{run.id}", view=view)
-
-
 def read(run: Run) -> tuple[list[Step], list[Epoch]]:
     """The whole curve of a run, of which only the new part comes from the store."""
     return _series(run.id).read(state.store(), run)

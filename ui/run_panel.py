@@ -23,7 +23,8 @@ def show(run: Run, *, key: str) -> None:
         _figures(run, steps, epochs)
         actions(run, key=key)
         if steps:
-            live_curves.run_curves(run, key=key)
+            view = live_curves.controls(key)
+            live_curves.curves(steps, epochs, run.config, key=f"{key}.chart.{run.id}", view=view)
         prediction_strip.show(run, key=f"{key}.strip.{run.id}")
 
 
@@ -88,7 +89,7 @@ def _change(last: Epoch | None, before: Epoch | None, name: str) -> str | None:
 def actions(run: Run, *, key: str) -> None:
     """The buttons that the status of a run allows."""
     store = state.store()
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == Status.RUNNING:
             asked = run.request is not None
             _button("Pause", "pause", key, run, lambda: store.ask(run.id, Request.PAUSE), disabled=asked)
@@ -117,16 +118,20 @@ def _cancel(run: Run, key: str) -> None:
     """Cancelling loses something, so it says what and asks once more."""
     with st.popover("Cancel", icon=":material/close:", key=f"{key}.cancel.ask.{run.id}", disabled=run.request == Request.CANCEL):
         st.markdown(f"**Cancel {plain(run.name)}?**")
-        st.markdown(f"{what_is_lost(run)} To end it with a usable model, choose *Stop and keep*.")
+        st.markdown(what_is_lost(run))
         _button("Yes, cancel it", "delete", key, run, lambda: state.store().ask(run.id, Request.CANCEL), primary=True)
 
 
 def what_is_lost(run: Run) -> str:
     """What a cancellation costs."""
+    if run.status == Status.PAUSED:
+        return "It is not trained to its end and not evaluated. Its last checkpoint stays until you delete the run."
     if not run.epoch:
-        return "No epoch is finished yet, so everything it has learnt is lost."
-    kept = f"the checkpoint{'s' if run.epoch > 1 else ''} of {run.epoch} finished epoch{'s' if run.epoch > 1 else ''}"
-    return f"What it has learnt since the end of epoch {run.epoch} is lost, and it is not evaluated on the test images; {kept} stay."
+        return "No epoch is finished yet, so everything it has learnt is lost. To keep the model as it is, choose *Stop and keep*."
+    return (
+        f"What it has learnt since the end of epoch {run.epoch} is lost, and it is not evaluated on the test images; its checkpoints stay. "
+        "To keep the model as it is, choose *Stop and keep*."
+    )
 
 
 def _button(

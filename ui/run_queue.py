@@ -80,22 +80,26 @@ def _move(run: Run, label: str, icon: str, places: int, disabled: bool) -> None:
         run_panel.do(lambda: state.store().move(run.id, places))
 
 
-def waiting_for_a_person(runs: list[Run]) -> list[Run]:
-    """Paused runs, and those of the last ten that failed, diverged or are damaged."""
-    shown = st.session_state.get(_WATCHED)
-    broken = (Status.FAILED, Status.DIVERGED)
-    recent = {run.id for run in runs[:10]}
-    return [
-        run
-        for run in runs
-        if run.id != shown and (run.status == Status.PAUSED or (run.id in recent and (run.status in broken or run.damage)))
-    ]
-
-
 def needs_you(runs: list[Run]) -> None:
-    """A card for each run that goes on only if somebody decides so."""
-    for run in runs:
-        with st.container(border=True):
-            run_panel.heading(run)
-            run_panel.message(run)
-            run_panel.actions(run, key="train.needs")
+    """The runs that go on only if somebody decides so: all paused ones, and those of the last ten that went wrong.
+
+    Args:
+        runs: all of them, the newest first.
+    """
+    others = [run for run in runs if run.id != st.session_state.get(_WATCHED)]
+    for run in others:
+        if run.status == Status.PAUSED and not run.damage:
+            _card(run)
+    wrong = [run for run in others[:10] if run.damage or run.status in (Status.FAILED, Status.DIVERGED)]
+    if wrong:
+        count = f"{len(wrong)} runs" if len(wrong) > 1 else "1 run"
+        with st.expander(f"{count} went wrong", icon=":material/error:", key="train.wrong", expanded=len(wrong) == 1):
+            for run in wrong:
+                _card(run)
+
+
+def _card(run: Run) -> None:
+    with st.container(border=True):
+        run_panel.heading(run)
+        run_panel.message(run)
+        run_panel.actions(run, key="train.needs")

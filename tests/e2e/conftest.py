@@ -96,6 +96,7 @@ def _end(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        expect.set_options(timeout=PATIENCE * 1000)
         yield opened
         opened.close()
 
@@ -116,7 +117,6 @@ def new_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda request: complaints.extend(_foreign(request)))
         return page
 
-    expect.set_options(timeout=PATIENCE * 1000)
     yield open_page
     for context in contexts:
         context.close()
