@@ -37,8 +37,8 @@ class Split:
     def to(self, device: str | torch.device) -> "Split":
         return Split(self.images.to(device), self.labels.to(device))
 
-    def take(self, indices: Tensor) -> "Split":
-        """The images at int64 (M,) indices, in their order."""
+    def take(self, indices: Tensor | list[int]) -> "Split":
+        """The images at M indices (int64 if a tensor), in their order."""
         return Split(self.images[indices], self.labels[indices])
 
 

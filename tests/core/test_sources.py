@@ -37,15 +37,15 @@ class Mirror(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    server: Mirror
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name
         """Tests are quiet."""
 
     def do_GET(self) -> None:
-        name, fault = Path(self.path).name, self.server.fault
-        self.server.asked.append(name)
-        content = (self.server.folder / name).read_bytes()
+        mirror = self.server
+        assert isinstance(mirror, Mirror)
+        name, fault = Path(self.path).name, mirror.fault
+        mirror.asked.append(name)
+        content = (mirror.folder / name).read_bytes()
         if fault == "no HTTP":
             self.wfile.write(b"220 this is another kind of server\r\n")
             return
