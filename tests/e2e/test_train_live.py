@@ -141,9 +141,11 @@ def counting_the_running(store: Store) -> Iterator[list[int]]:
 
     thread = threading.Thread(target=look)
     thread.start()
-    yield counts
-    over.set()
-    thread.join()
+    try:
+        yield counts
+    finally:  # or a failed test would leave the thread, and pytest would never end
+        over.set()
+        thread.join()
 
 
 def test_a_training_goes_on_after_its_server_was_killed_and_started_again(server: Server, browser: Browser) -> None:
