@@ -80,6 +80,7 @@ def _figures(store: Store, run: Run) -> tuple[object, ...]:
     return epochs, store.checkpoints(run.id)[0].weights_sha256, store.get(run.id).accuracy, store.get(run.id).loss
 
 
+@pytest.mark.timeout(900)  # each life begins with the import of PyTorch
 def test_thirty_kills_at_random_moments_lose_no_finished_epoch_and_change_nothing(plain_store: Store):
     """kill -9, requeue, again; the last life ends the training. The oracle writes down every epoch that a reader saw finished."""
     expected = _figures(plain_store, _train_undisturbed(plain_store))
