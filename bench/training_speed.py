@@ -23,19 +23,18 @@ SECONDS_A_TURN = 6.0
 
 
 class PictureDataset(TorchDataset):
-    """The dataset as textbooks have it: a PIL picture and a transform for each item."""
+    """The dataset as textbooks have it, item by item what torchvision's FashionMNIST does: tensor, PIL picture, transform."""
 
     def __init__(self, split: data.Split) -> None:
-        self._pictures = [Image.fromarray(image.numpy()) for image in split.images]
-        self._labels = split.labels.tolist()
+        self._images, self._labels = split.images, split.labels
         self._transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        image: torch.Tensor = self._transform(self._pictures[index])  # type: ignore[assignment]
-        return image, self._labels[index]
+        image: torch.Tensor = self._transform(Image.fromarray(self._images[index].numpy()))  # type: ignore[assignment]
+        return image, int(self._labels[index])
 
 
 def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[int]:

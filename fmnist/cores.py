@@ -2,12 +2,13 @@
 
 import os
 
+SPINS = 20_000  # about ten microseconds
+
 
 def share() -> None:
-    """Let idle threads of a parallel loop sleep instead of spin.
+    """Let idle threads of a parallel loop spin only for a moment before they sleep.
 
-    Spinning wins a little on an idle machine. But as soon as anything else takes a core for a moment, a spinning thread burns
-    the time that the others need to finish their part: on two cores with one of them busy, training fell to a sixth.
-    Measured in docs/experiments.md.
+    Endless spinning burns the time that the others need as soon as anything else takes a core: training fell to a small part of its
+    speed. Not spinning at all costs a fifth on an idle machine. Measured in docs/experiments.md.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
