@@ -52,8 +52,7 @@ class Supervisor:
         if self._thread.is_alive():
             self._thread.join(timeout=5)
         for worker in self._workers.values():
-            if worker.process.stdin:
-                worker.process.stdin.close()  # the lifeline
+            _let_go(worker)
         give_up = time.monotonic() + CLOSE_SECONDS
         for worker in self._workers.values():
             try:
@@ -64,7 +63,10 @@ class Supervisor:
 
     def tick(self) -> None:
         """One round: bury the dead, requeue what they left, kill the disobedient, start workers for what waits."""
-        self._workers = {device: worker for device, worker in self._workers.items() if worker.process.poll() is None}
+        for device, worker in list(self._workers.items()):
+            if worker.process.poll() is not None:
+                _let_go(worker)
+                del self._workers[device]
         running = self._store.running()
         for run in running:
             if _is_dead(run):
@@ -97,6 +99,12 @@ class Supervisor:
             if time.monotonic() - since > OBEY_SECONDS and process and (found := find(process)):
                 log.warning("the worker of %s did not obey for %.0f seconds and is killed", run_id, OBEY_SECONDS)
                 _kill(found)
+
+
+def _let_go(worker: _Worker) -> None:
+    """Close the lifeline, of which a living worker takes note."""
+    if worker.process.stdin:
+        worker.process.stdin.close()
 
 
 def _is_dead(run: Run) -> bool:
