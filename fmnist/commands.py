@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fmnist import cores
+from fmnist import tuning
 from fmnist.cli import chosen_config
 from fmnist.errors import PictureError
 from fmnist.store import Run, Status, Store, folder
@@ -56,7 +56,7 @@ def data(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """`fmnist train`"""
-    cores.share()
+    tuning.tune()
     from fmnist import device
     from fmnist.foreground import train_here
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-from fmnist import cores
+from fmnist import tuning
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.store import Run, Status, Store, folder
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", required=True, choices=("cpu", "cuda", "mps"))
     parser.add_argument("--lifeline", action="store_true", help="stop, keeping the run, when standard input ends")
     options = parser.parse_args(arguments)
-    cores.share()
+    tuning.tune()
     interrupted = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: interrupted.set())

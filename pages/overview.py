@@ -1,8 +1,11 @@
 """What this is, how good the best model is, and what to do next."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from fmnist.config import preset
+from fmnist.events import Epoch
 from fmnist.store import Run, Status
 from ui import examples, places, run_rows, state
 from ui.labels import REFERENCE_ACCURACY, REFERENCE_LOSS, percent, plain, points
@@ -19,11 +22,11 @@ st.markdown(
 def live(was_busy: bool) -> None:
     """Everything that a training changes."""
     runs, last = state.store().runs(), state.store().last_epochs()
-    if was_busy != busy(runs):
+    if was_busy != run_rows.busy(runs):
         st.rerun()  # with another clock
     step, best = st.columns([3, 2])
     with step.container(border=True, height="stretch"):
-        next_step(runs)
+        next_step(runs, last)
     with best.container(border=True, height="stretch"):
         best_model(runs)
     if runs:
@@ -32,20 +35,16 @@ def live(was_busy: bool) -> None:
         st.page_link(places.RUNS, label=f"All {len(runs)} runs" if len(runs) > 5 else "Open the table of runs", icon=":material/list_alt:")
 
 
-def busy(runs: list[Run]) -> bool:
-    return any(run.status in (Status.RUNNING, Status.QUEUED) for run in runs)
-
-
-def next_step(runs: list[Run]) -> None:
+def next_step(runs: list[Run], last: Mapping[str, Epoch]) -> None:
     """The one obvious thing to do now."""
-    running = [run for run in runs if run.status == Status.RUNNING] or [run for run in runs if run.status == Status.QUEUED]
+    running = [run for run in runs if run.status == Status.RUNNING]
+    waiting = sorted((run for run in runs if run.status == Status.QUEUED), key=lambda run: run.position)
     done = [run for run in runs if run.accuracy is not None]
-    if running:
-        run = running[-1]
-        waiting = sum(other.status == Status.QUEUED for other in runs)
-        st.subheader("A network is learning right now" if run.status == Status.RUNNING else "A training is about to start")
-        st.markdown(f"**{plain(run.name)}** ({plain(run_rows.recipe(run))})" + (f", {waiting} more waiting" if waiting else ""))
-        run_rows.progress(run, state.store().last_epochs().get(run.id))
+    if running or waiting:
+        run, *others = [*running, *waiting]
+        st.subheader("A network is learning right now" if running else "A training is about to start")
+        st.markdown(f"**{plain(run.name)}** ({plain(run_rows.recipe(run))})" + (f", {len(others)} more behind it" if others else ""))
+        run_rows.progress(run, last.get(run.id))
         button("Watch it learn", ":material/monitoring:", places.TRAIN)
     elif not done:
         st.subheader("Start with a first training")
@@ -68,7 +67,7 @@ def button(label: str, icon: str, place: str, **query: str) -> None:
 
 def best_model(runs: list[Run]) -> None:
     """The best accuracy on the test split beside the published one."""
-    done = [run for run in runs if run.accuracy is not None]
+    done = [run for run in runs if run.accuracy is not None and not run.damage]
     if not done:
         st.metric("Best model so far", "no run yet")
         st.caption(f"The published reference reaches {percent(REFERENCE_ACCURACY)} with a test loss of {REFERENCE_LOSS:.4f}.")
@@ -81,7 +80,7 @@ def best_model(runs: list[Run]) -> None:
     st.caption(f"{plain(best.name)}, against the published {percent(REFERENCE_ACCURACY)} and {REFERENCE_LOSS:.4f}")
 
 
-is_busy = busy(state.store().runs())
+is_busy = run_rows.busy(state.store().runs())
 st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)
 examples.bundled_at_work()
 st.subheader("What it learns from")

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from fmnist.errors import StoreError
-from fmnist.store import Run, Status
-from ui import boundary, places, run_page, run_table, start, state
+from ui import boundary, places, run_page, run_rows, run_table, start, state
 
 BUSY_SECONDS = 3.0  # how often the table looks into the store while something is trained or waits
 IDLE_SECONDS = 10.0
@@ -13,7 +12,7 @@ IDLE_SECONDS = 10.0
 def table(words: str, statuses: list[str], was_busy: bool) -> None:
     """The runs that fit the filter; a click on one opens it."""
     runs = state.store().runs()
-    if busy(runs) != was_busy:
+    if run_rows.busy(runs) != was_busy:
         st.rerun()  # with another clock
     shown = run_table.filtered(runs, words, statuses)
     st.caption(f"{len(shown)} of {len(runs)} runs. Click a name to open the run, a column's head to sort." if shown else "")
@@ -23,10 +22,6 @@ def table(words: str, statuses: list[str], was_busy: bool) -> None:
     if opened := run_table.show(shown, state.store().last_epochs()):
         st.query_params["run"] = opened.id
         st.rerun()
-
-
-def busy(runs: list[Run]) -> bool:
-    return any(run.status in (Status.RUNNING, Status.QUEUED) for run in runs)
 
 
 def invitation() -> None:
@@ -54,5 +49,5 @@ if run_id := st.query_params.get("run"):
 elif not (runs := state.store().runs()):
     invitation()
 else:
-    is_busy = busy(runs)
+    is_busy = run_rows.busy(runs)
     st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(table)(*run_table.filters(), is_busy)

@@ -28,15 +28,21 @@ def images_in_words(config: TrainConfig) -> str:
 
 @st.fragment(parallel=True)
 def _cost(config: TrainConfig) -> None:
-    """Parameters and time; the first time PyTorch is loaded and this machine measured, so it may take seconds."""
-    with st.spinner("Measuring this machine…"):
-        try:
-            parameters, seconds, basis = _size_and_time(config)
-        except FmnistError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-    st.markdown(f":material/timer: About **{duration(seconds)}** on this machine, {plain(basis)}")
-    st.markdown(f":material/hub: **{parameters:,}** parameters")
+    """Parameters and time. What this session asks for the first time may take seconds (PyTorch is loaded, this machine is measured)."""
+    slot = st.empty()
+    kind = (config.network, config.batch_size, config.optimizer, config.precision, config.device)
+    told: set[tuple[object, ...]] = st.session_state.setdefault("train.measured", set())
+    if kind not in told:  # no st.spinner: its timer prints a traceback when a visitor leaves meanwhile
+        slot.markdown(":material/hourglass_top: Measuring this machine…")
+    try:
+        parameters, seconds, basis = _size_and_time(config)
+    except FmnistError as error:
+        slot.error(plain(str(error)), icon=":material/error:")
+        return
+    told.add(kind)
+    with slot.container():
+        st.markdown(f":material/timer: About **{duration(seconds)}** on this machine, {plain(basis)}")
+        st.markdown(f":material/hub: **{parameters:,}** parameters")
 
 
 @st.cache_data(show_spinner=False, ttl=60, max_entries=64)

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ui import preparation, state, thumbnails
+
+if TYPE_CHECKING:
+    from fmnist.prediction import Model
 
 COLUMNS = 12  # examples of each class, and pictures for the model
 _BUNDLED = Path(__file__).parents[1] / "fmnist" / "assets" / "bundled.safetensors"  # the same path as fmnist.prediction, without torch
@@ -62,7 +66,7 @@ def _others() -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _bundled():
+def _bundled() -> "Model":
     from fmnist.prediction import load
 
     return load("bundled", state.store())

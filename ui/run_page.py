@@ -7,10 +7,11 @@ import streamlit as st
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, group
 from fmnist.store import Run, Status, folder
-from ui import places, run_panel, state
+from ui import places, run_panel, run_rows, state
 from ui.labels import ago, duration, percent, plain, size
 
 BUSY_SECONDS = 1.0
+LOG_SECONDS = 2.0
 LOG_BYTES = 64_000  # of the end of the log
 
 
@@ -38,7 +39,6 @@ def show(run_id: str) -> None:
 
 def _panel(run: Run) -> None:
     """Status, figures, buttons and curves; alive while it trains."""
-    alive = run.status in (Status.RUNNING, Status.QUEUED)
 
     def live() -> None:
         now = state.store().get(run.id)
@@ -46,7 +46,7 @@ def _panel(run: Run) -> None:
             st.rerun()
         run_panel.show(now, key="runs")
 
-    st.fragment(run_every=BUSY_SECONDS if alive else None)(live)()
+    st.fragment(run_every=BUSY_SECONDS if run_rows.busy([run]) else None)(live)()
 
 
 # ---- settings ------------------------------------------------------------------------------------------------------------------------
@@ -114,6 +114,11 @@ def _moment(moment: float | None) -> str:
 
 
 def _log(run: Run) -> None:
+    """The end of what the worker wrote; it goes on while it writes."""
+    st.fragment(run_every=LOG_SECONDS if run.status == Status.RUNNING else None)(_log_tail)(run)
+
+
+def _log_tail(run: Run) -> None:
     path = folder(run) / "worker.log"
     try:
         with path.open("rb") as file:

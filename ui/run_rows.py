@@ -1,6 +1,6 @@
 """A run in one line or one card: its status, its figures, the way to its page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
@@ -12,6 +12,11 @@ from ui.labels import DAMAGED, LOOKS, Look, ago, duration, percent, plain
 
 def look(run: Run) -> Look:
     return DAMAGED if run.damage else LOOKS[run.status]
+
+
+def busy(runs: Iterable[Run]) -> bool:
+    """Whether anything is being trained or waits for it, so that a page looks again soon."""
+    return any(run.status in (Status.RUNNING, Status.QUEUED) for run in runs)
 
 
 def badge(run: Run) -> None:
@@ -50,7 +55,7 @@ def line(run: Run, last: Epoch | None) -> None:
 def progress(run: Run, last: Epoch | None) -> None:
     """A bar with words: how far a running training is, how good, how long it still takes."""
     epochs = run.config.epochs if run.config else 0
-    words = [f"epoch {min(run.epoch + 1, epochs)} of {epochs}"]
+    words = [f"epoch {min(run.epoch + 1, epochs)} of {epochs}" if run.step else run.message or "about to begin"]
     if last:
         words.append(standing(run, last))
     if run.seconds_left is not None and run.status == Status.RUNNING:
