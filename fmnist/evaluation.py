@@ -8,21 +8,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fmnist.augment import normalised
+from fmnist.calibration import calibration_error
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.models import NUM_CLASSES
 
 BATCH = 250  # images at once: the activations of the reference network stay in the cache of a processor
-BINS = 15  # of the calibration error, as in Guo et al.
+Z = 1.959963984540054  # of a 95 % interval: the normal distribution is below it 97.5 % of the time
+CONFUSED_WITH = 2  # classes that are named as the ones a class is most confused with
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How one class fares: each figure 0-1; 0 where nothing can be divided."""
+    """How one class fares: each share 0-1; 0 where nothing can be divided."""
 
     precision: float
     recall: float
     f1: float
     support: int
+    confused_with: tuple[tuple[str, int], ...]  # the class that its images are most taken for, and how many; at most two, none with 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Report:
     """The figures of a model on a split."""
 
     accuracy: float  # 0-1
+    accuracy_interval: tuple[float, float]  # 95 %, 0-1
+    macro_f1: float  # mean of the ten classes, 0-1
     loss: float  # mean cross-entropy in nats
     ece: float  # expected calibration error, 0-1
     confusion: list[list[int]]  # 10 x 10, row = truth, column = guess
@@ -84,35 +89,58 @@ def confusion_matrix(truth: Tensor, guess: Tensor) -> Tensor:
     return torch.bincount(pairs, minlength=NUM_CLASSES**2).view(NUM_CLASSES, NUM_CLASSES)
 
 
-def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
-    """How far confidence is from accuracy, weighted over equal bins of confidence: 0 is perfect.
+def accuracy_interval(right: int, count: int) -> tuple[float, float]:
+    """Where the accuracy lies with 95 % confidence when `right` of `count` images are right: low, high; 0 to 1 without an image.
+
+    Source: the score interval of Wilson, Probable Inference (1927); the values of Newcombe (1998) are in test_evaluation.py.
+    """
+    if not 0 <= right <= count:
+        raise ValueError(f"{right} of {count} images cannot be right.")
+    if not count:
+        return 0.0, 1.0
+    share, extra = right / count, Z**2 / count
+    middle = (share + extra / 2) / (1 + extra)
+    half = (extra * share * (1 - share) + extra**2 / 4) ** 0.5 / (1 + extra)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def similarity_order(confusion: Tensor | list[list[int]]) -> list[int]:
+    """The ten classes in an order in which those that are taken for each other stand side by side.
 
     Args:
-        probabilities: float32 (N, 10), rows sum to 1.
-        labels: int64 (N,).
+        confusion: counts (10, 10), row = truth, column = guess.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks (arXiv 1706.04599), equation 3.
+    Source: average linkage with optimal leaf ordering (Bar-Joseph et al. 2001), on the rates of confusion in both directions.
     """
-    if not len(labels):
-        return 0.0
-    confidence, guess = probabilities.double().max(1)
-    right = (guess == labels).double()
-    index = (confidence * bins).ceil().long().clamp(1, bins) - 1  # bins are open below, closed above
-    gaps = torch.zeros(bins, dtype=torch.float64, device=labels.device).index_add_(0, index, right - confidence)
-    return float(gaps.abs().sum() / len(labels))
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    counts = torch.as_tensor(confusion, dtype=torch.float64)
+    rates = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    likeness = (rates + rates.T).fill_diagonal_(0)
+    if not likeness.any():
+        return list(range(NUM_CLASSES))
+    distance = (likeness.max() - likeness).fill_diagonal_(0)
+    order = leaves_list(linkage(squareform(distance.numpy()), "average", optimal_ordering=True)).tolist()
+    return order if order[0] < order[-1] else order[::-1]  # both directions are as good: always the same one
 
 
 def report(scores: Tensor, labels: Tensor) -> Report:
-    """Every figure of float32 (N, 10) logits against int64 (N,) labels."""
+    """Every figure of float32 (N, 10) logits against int64 (N,) labels; N is at least 1."""
+    if not len(labels):
+        raise ValueError("There is no image, so there are no figures.")
     scores, labels = scores.cpu(), labels.cpu()
     loss, accuracy = loss_and_accuracy(scores, labels)
     confusion = confusion_matrix(labels, scores.argmax(1))
+    per_class = {name: _class_figures(confusion, index) for index, name in enumerate(CLASS_NAMES)}
     return Report(
         accuracy=accuracy,
+        accuracy_interval=accuracy_interval(int(confusion.trace()), len(labels)),
+        macro_f1=sum(figures.f1 for figures in per_class.values()) / NUM_CLASSES,
         loss=loss,
         ece=calibration_error(scores.softmax(1), labels),
         confusion=confusion.tolist(),
-        per_class={name: _class_figures(confusion, index) for index, name in enumerate(CLASS_NAMES)},
+        per_class=per_class,
     )
 
 
@@ -122,7 +150,15 @@ def _class_figures(confusion: Tensor, index: int) -> ClassFigures:
     precision = right / guessed if guessed else 0.0
     recall = right / support if support else 0.0
     f1 = 2 * right / (support + guessed) if support + guessed else 0.0
-    return ClassFigures(precision, recall, f1, support)
+    return ClassFigures(precision, recall, f1, support, _confused_with(confusion, index))
+
+
+def _confused_with(confusion: Tensor, index: int) -> tuple[tuple[str, int], ...]:
+    """The classes that images of a class are most taken for, with their counts; the first class first where two are as many."""
+    taken_for = [
+        (name, int(count)) for other, (name, count) in enumerate(zip(CLASS_NAMES, confusion[index], strict=True)) if other != index
+    ]
+    return tuple(sorted((pair for pair in taken_for if pair[1]), key=lambda pair: -pair[1])[:CONFUSED_WITH])
 
 
 def evaluate(model: nn.Module, split: Split, progress: Callable[[float], None] | None = None) -> Report:
