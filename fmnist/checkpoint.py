@@ -81,6 +81,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
+
+
 def clear_states(store: Store, run_id: str) -> None:
     """Remove the resume states of all but the newest checkpoints; the weights stay."""
     checkpoints = store.checkpoints(run_id)

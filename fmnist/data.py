@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fmnist.archives import ARCHIVES, Say, Tell, read_folder
-from fmnist.config import TrainConfig
+from fmnist.config import TRAIN_IMAGES, TrainConfig
 from fmnist.errors import DataError
 from fmnist.home import data_folder
 from fmnist.sources import DEBIAN_PACKAGE, Fetch
@@ -113,8 +113,17 @@ def hold_out(train: Split, config: TrainConfig) -> tuple[Split, Split]:
     Args:
         train: the whole training split, 60,000 images.
     """
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(HOLD_OUT_SEED))
+    order = _order(len(train))
     return train.take(order[config.validation_size : config.train_size]), train.take(order[: config.validation_size])
+
+
+def validation_indices(config: TrainConfig) -> Tensor:
+    """Where the images that a run was judged on stand in the training split: int64 (validation_size,)."""
+    return _order(TRAIN_IMAGES)[: config.validation_size]
+
+
+def _order(count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(HOLD_OUT_SEED))
 
 
 def describe(dataset: Dataset) -> Mapping[str, Any]:

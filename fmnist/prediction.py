@@ -9,16 +9,28 @@ import torch
 from torch import Tensor
 
 from fmnist import pictures
-from fmnist.checkpoint import checkpoints_folder, load_weights
+from fmnist.checkpoint import checkpoints_folder, hash_file, load_weights
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import CheckpointError
 from fmnist.evaluation import logits
+from fmnist.home import run_folder, runs_folder
 from fmnist.models import Classifier
 from fmnist.store import Store
 
 BUNDLED = Path(__file__).parent / "assets" / "bundled.safetensors"
 HESITANT = 0.5  # a best guess below this is said to be unsure
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights of a model lie; found without reading them."""
+
+    name: str  # what a person calls it
+    path: Path
+    sha256: str  # of the weights file
+    folder: Path  # where what is computed with it is kept
+    config: TrainConfig | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,8 @@ class Model:
     name: str  # what a person calls it
     network: Classifier
     config: TrainConfig | None
+    sha256: str  # of the weights file
+    folder: Path  # where what is computed with it is kept
 
 
 @dataclass(frozen=True)
@@ -48,25 +62,47 @@ class Prediction:
         return self.probabilities[self.index]
 
 
-def load(word: str, store: Store) -> Model:
-    """The model that a person names: a run's id or a prefix of it, best, latest, bundled, or a .safetensors file.
+def locate(word: str, store: Store) -> Source:
+    """The weights that a person names: a run's id or a prefix of it, best, latest, bundled, or a .safetensors file.
 
     Raises:
         StoreError: no run fits.
-        CheckpointError: it has no weights yet, or they are damaged.
+        CheckpointError: it has no weights yet, or the file cannot be read.
     """
     if word == "bundled":
         if not BUNDLED.exists():
             raise CheckpointError("No model is bundled with this version. Train one: `python -m fmnist train --preset reference`.")
-        return Model("bundled", *load_weights(BUNDLED))
+        return Source("bundled", BUNDLED, hash_file(BUNDLED), runs_folder() / "bundled", None)
     if word.endswith(".safetensors"):
-        return Model(Path(word).name, *load_weights(Path(word)))
+        sha256 = hash_file(Path(word))
+        return Source(Path(word).name, Path(word), sha256, runs_folder() / "elsewhere" / sha256[:16], None)
     run = store.find(word)
     checkpoints = store.checkpoints(run.id)
     if not checkpoints:
         raise CheckpointError(f"{run.name} has no checkpoint yet. Let it finish an epoch, or choose another model.")
-    network, config = load_weights(checkpoints_folder(run.id) / checkpoints[0].weights, checkpoints[0].weights_sha256)
-    return Model(run.name, network, config or run.config)
+    newest = checkpoints[0]
+    return Source(
+        run.name, checkpoints_folder(run.id) / newest.weights, newest.weights_sha256, run_folder(run.id) / "evaluation", run.config
+    )
+
+
+def load(word: str, store: Store) -> Model:
+    """The model that a person names; words and errors as in `locate`, and:
+
+    Raises:
+        CheckpointError: the weights are damaged.
+    """
+    return read(locate(word, store))
+
+
+def read(source: Source) -> Model:
+    """The network at a source, in evaluation mode.
+
+    Raises:
+        CheckpointError: the weights are damaged.
+    """
+    network, config = load_weights(source.path, source.sha256)
+    return Model(source.name, network, config or source.config, source.sha256, source.folder)
 
 
 def predict(model: Model, images: Tensor) -> Tensor:

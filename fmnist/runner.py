@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation
+from fmnist import checkpoint, data, device, evaluation, history
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
@@ -140,6 +140,8 @@ def _follow(
         if isinstance(event, Step):
             request = store.record(run.id, [event], preview=preview.when_due(event.step))
         elif isinstance(event, Epoch):
+            if state.monitored is not None:
+                history.record(run.id, event.epoch, state.monitored)
             store.commit(run.id, checkpoint.save(run.id, state), event)
             checkpoint.clear_states(store, run.id)
             request = store.record(run.id, [], preview=preview.now(event.step))

@@ -45,6 +45,7 @@ class TrainState:
         self.seconds = 0.0  # in training steps, over all sittings
         self.epoch_loss = torch.zeros((), device=self.device)  # sum over the images of this epoch so far
         self.epoch_right = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.monitored: Tensor | None = None  # float32 (N, 10): the logits on the monitor split after the last epoch of this sitting
 
     @property
     def evaluated(self) -> Classifier:
@@ -208,7 +209,8 @@ def _point(state: TrainState, loss: float, images_per_second: float) -> Step:
 def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
     """Judge the model on the monitor split, and begin to count anew."""
     config = state.config
-    loss, accuracy = loss_and_accuracy(logits(state.evaluated, monitor.images), monitor.labels)
+    state.monitored = logits(state.evaluated, monitor.images)
+    loss, accuracy = loss_and_accuracy(state.monitored, monitor.labels)
     train_loss = float(state.epoch_loss) / config.train_images
     if not math.isfinite(loss + train_loss):
         raise DivergedError(state.epoch, state.step)

@@ -30,6 +30,18 @@ PAGES = {
             help="Every training with its settings, figures, curves, log and checkpoints.",
         ),
     ],
+    "Understanding": [
+        st.Page(
+            places.EVALUATE,
+            title=":material/troubleshoot: Evaluate",
+            help="Where a model is wrong, how sure it is, and which other one is better.",
+        ),
+        st.Page(
+            places.EXPLORE,
+            title=":material/travel_explore: Explore",
+            help="The images: by class, on a map, with doubtful labels and twins.",
+        ),
+    ],
 }
 
 page = st.navigation(PAGES)

@@ -3,3 +3,5 @@
 OVERVIEW = "../pages/overview.py"
 TRAIN = "../pages/train.py"
 RUNS = "../pages/runs.py"
+EVALUATE = "../pages/evaluate.py"
+EXPLORE = "../pages/explore.py"

@@ -3,6 +3,7 @@ any traceback in the server's log and any process that outlives the server."""
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def serving(home: Path, port: int) -> Iterator[Server]:
     log = home / f"server-{time.time_ns()}.log"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env={**os.environ})
+        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env=environment)
     try:
         _wait_for_health(f"http://127.0.0.1:{port}", process, log)
         yield Server(f"http://127.0.0.1:{port}", home, process, log)
@@ -66,15 +68,18 @@ def serving(home: Path, port: int) -> Iterator[Server]:
 
 
 def _wait_for_health(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    give_up = time.monotonic() + PATIENCE
+    give_up, last = time.monotonic() + PATIENCE, ""
     while time.monotonic() < give_up and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
+                if (last := answer.read().decode()) == "ok":
                     return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"the server does not answer:\n{log.read_text()}")
+        except OSError as error:
+            last = str(error)
+        time.sleep(0.1)
+    process.send_signal(signal.SIGABRT)  # so that its threads say where they stand
+    process.wait()
+    pytest.fail(f"the server does not answer ({last}):\n{log.read_text()}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -1,0 +1,75 @@
+"""Models and what they say of a split, shared by all sessions: loaded once, computed once in the background."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui import background, state
+
+if TYPE_CHECKING:
+    from fmnist.outputs import Outputs, SplitName
+    from fmnist.prediction import Model, Source
+
+_LOADING = threading.Lock()
+
+
+def model(word: str) -> "Model":
+    """A model by a person's word for it (bundled, best, latest, a run), loaded once for each version of its weights.
+
+    Raises:
+        FmnistError: there is none, or its weights are damaged.
+    """
+    state.dataset()  # with it comes PyTorch; until then the page shows how far that is
+    from fmnist.prediction import locate
+
+    source = locate(word, state.store())
+    return _model(source.sha256, source)
+
+
+def outputs(word: str, split: "SplitName") -> "Outputs":
+    """What a model says of each image of a split. Until it is computed the page shows how far it is, and stops here.
+
+    Raises:
+        FmnistError: there is no such model or split.
+    """
+    job = begin(word, split)
+    if job.result is None:
+        what = f"{model(word).name}: what it says of the {split} images."
+        background.show(job, what)
+        st.stop()
+    return job.result
+
+
+def begin(word: str, split: "SplitName") -> "background.Job[Outputs]":
+    """The computation behind `outputs`, for a page that goes on without it; begun by the first who asks."""
+    from fmnist.outputs import images_of
+
+    state.dataset()
+    judge = model(word)
+    images_of(split, state.dataset(), judge)  # raises if this model has no such split
+    job = _job(judge.sha256, split, judge)
+    if job.error is None:
+        job.begin()
+    if job.result is None:
+        job.wait(0.3)  # from the disk it is there at once, and no progress bar flickers
+    return job
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _model(sha256: str, _source: "Source") -> "Model":
+    from fmnist.prediction import read
+
+    return read(_source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _job(sha256: str, split: "SplitName", _model: "Model") -> "background.Job[Outputs]":
+    def work(job: "background.Job[Outputs]") -> "Outputs":
+        from fmnist.outputs import get
+
+        with _LOADING:  # one at a time: two would only halve each other's speed
+            job.step = "Looking at every image"
+            return get(_model, split, state.dataset(), job.advance)
+
+    return background.Job(work, "Waiting for its turn")
