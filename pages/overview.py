@@ -74,9 +74,11 @@ def best_model(runs: list[Run]) -> None:
         return
     best = max(done, key=lambda run: run.accuracy or 0.0)
     with st.container(horizontal=True, gap="large"):
-        st.metric("Best test accuracy", percent(best.accuracy), points((best.accuracy or 0.0) - REFERENCE_ACCURACY), width="content")
+        better = run_rows.change((best.accuracy or 0.0) - REFERENCE_ACCURACY, points)
+        st.metric("Best test accuracy", percent(best.accuracy), **better, width="content")
         if best.loss is not None:
-            st.metric("Its test loss", f"{best.loss:.4f}", f"{best.loss - REFERENCE_LOSS:+.4f}", delta_color="inverse", width="content")
+            better = run_rows.change(best.loss - REFERENCE_LOSS, better="less")
+            st.metric("Its test loss", f"{best.loss:.4f}", **better, width="content")
     st.caption(f"{plain(best.name)}, against the published {percent(REFERENCE_ACCURACY)} and {REFERENCE_LOSS:.4f}")
 
 

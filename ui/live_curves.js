@@ -3,6 +3,9 @@
 const NARROW = 620 // px; below, the panels stand one under the other, in the order in which they are given
 const GAP = { x: 62, y: 74 } // px between panels, room for ticks and titles
 const MARGIN = { l: 52, r: 12, t: 34, b: 44 }
+const BAR = 28 // px above the first title for Plotly's buttons, which a finger cannot call up by hovering
+
+const touched = () => matchMedia("(pointer: coarse)").matches
 
 let library // one download of plotly.js for the whole page
 
@@ -88,14 +91,15 @@ const hint = (x, y, look) => ({
 function drawing(data, width, look) {
   const rows = rowsOf(data.panels, width)
   const heights = rows.map(() => heightOf(width))
+  const margin = touched() ? { ...MARGIN, t: MARGIN.t + BAR } : MARGIN
   const inner = { width: width - MARGIN.l - MARGIN.r, height: heights.reduce((sum, height) => sum + height + GAP.y, -GAP.y) }
   const layout = {
-    width, height: inner.height + MARGIN.t + MARGIN.b, margin: { ...MARGIN, pad: 0 }, autosize: false,
+    width, height: inner.height + margin.t + margin.b, margin: { ...margin, pad: 0 }, autosize: false,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: look.font, size: 12, color: look.text },
     hovermode: "x unified", hoverlabel: { bgcolor: look.surface, bordercolor: look.grid, font: { color: look.text } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: look.text, activecolor: look.palette[0] },
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page; the buttons zoom
+    dragmode: touched() ? false : "zoom", // a finger scrolls the page; the buttons zoom
     uirevision: data.revision, annotations: [],
   }
   const all = []
@@ -150,7 +154,7 @@ async function draw(root) {
     const width = Math.floor(root.clientWidth)
     if (!root.isConnected || !width) return // on a hidden tab: the observer draws when it is shown
     const { traces: all, layout } = drawing(root.curves, width, theme(root)) // the newest data, also after a wait
-    await Plotly.react(chart, all, layout, { ...OPTIONS, displayModeBar: matchMedia("(pointer: coarse)").matches ? true : "hover" })
+    await Plotly.react(chart, all, layout, { ...OPTIONS, displayModeBar: touched() ? true : "hover" })
     note.hidden = true
   } catch (error) {
     note.hidden = false

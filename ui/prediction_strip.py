@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from fmnist.config import TrainConfig
-from fmnist.store import Run
+from fmnist.store import Run, Status
 from ui import state, thumbnails
 
 _FILES = Path(__file__).with_suffix("")
@@ -30,7 +30,9 @@ def show(run: Run, *, key: str) -> None:
     guesses = [row.index(share) for row, share in zip(probabilities, shares, strict=True)]
     truth: list[int] = run.preview["labels"]
     right = sum(guess == label for guess, label in zip(guesses, truth, strict=True))
-    st.markdown(f"**How it sees these {len(truth)} {run.preview['split']} images right now:** {right} of {len(truth)} right")
+    which = f"these {len(truth)} {run.preview['split']} images"
+    words = f"How it sees {which} right now" if run.status == Status.RUNNING else f"How it saw {which} at its last step"
+    st.markdown(f"**{words}:** {right} of {len(truth)} right")
     data: dict[str, Any] = {
         "sheet": _sheet(run.config, tuple(run.preview["images"])),
         "truth": [CLASS_NAMES[label] for label in truth],

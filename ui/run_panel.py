@@ -74,16 +74,10 @@ def _figures(run: Run, steps: list[Step], epochs: list[Epoch]) -> None:
             st.metric("Test accuracy", percent(run.accuracy))
             st.metric("Training time", duration(run.seconds))
         st.metric("Training loss now", f"{steps[-1].loss:.4f}")
-        st.metric(f"{monitor} loss", f"{last.loss:.4f}" if last else "–", _change(last, before, "loss"), delta_color="inverse")
-        st.metric(f"{monitor} accuracy", percent(last.accuracy) if last else "–", _change(last, before, "accuracy"))
-
-
-def _change(last: Epoch | None, before: Epoch | None, name: str) -> str | None:
-    """Against the epoch before."""
-    if last is None or before is None:
-        return None
-    difference = getattr(last, name) - getattr(before, name)
-    return points(difference) if name == "accuracy" else f"{difference:+.4f}"
+        loss = last.loss - before.loss if last and before else None
+        accuracy = last.accuracy - before.accuracy if last and before else None
+        st.metric(f"{monitor} loss", f"{last.loss:.4f}" if last else "–", **run_rows.change(loss, better="less"))
+        st.metric(f"{monitor} accuracy", percent(last.accuracy) if last else "–", **run_rows.change(accuracy, points))
 
 
 def actions(run: Run, *, key: str) -> None:

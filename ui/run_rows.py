@@ -1,6 +1,7 @@
 """A run in one line or one card: its status, its figures, the way to its page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -68,3 +69,18 @@ def lines(runs: list[Run], last: Mapping[str, Epoch]) -> None:
     with st.container(border=True, gap="small"):
         for run in runs:
             line(run, last.get(run.id))
+
+
+def change(difference: float | None, words: Callable[[float], str] = "{:+.4f}".format, *, better: Literal["more", "less"] = "more") -> Any:
+    """How a figure changed, as the keywords of `st.metric`: green where it became better, and no arrow where nothing is to be seen.
+
+    Args:
+        difference: None shows nothing.
+        words: gives the difference as text, rounded.
+    """
+    if difference is None:
+        return {}
+    said = words(difference)
+    if said == words(0.0) or said == words(-0.0):
+        return {"delta": said.lstrip("+-"), "delta_color": "off", "delta_arrow": "off"}
+    return {"delta": said, "delta_color": "normal" if better == "more" else "inverse"}
