@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -15,8 +15,12 @@ from rich.table import Table
 
 from fmnist import tuning
 from fmnist.cli import chosen_config
-from fmnist.errors import PictureError
+from fmnist.errors import PictureError, ReportError
 from fmnist.store import Run, Status, Store, folder
+
+if TYPE_CHECKING:
+    from fmnist.outputs import Outputs
+    from fmnist.prediction import Model
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 PICTURES_AT_ONCE = 64
@@ -116,23 +120,71 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """`fmnist evaluate MODEL`"""
-    from fmnist import data as dataset
-    from fmnist import evaluation, prediction
+    """`fmnist evaluate MODEL`: the figures of the dashboard's Evaluate page, from the same computation."""
+    from fmnist.evaluation import report as report_of
 
-    model = prediction.load(options.model, Store())
-    test = dataset.load(say=lambda words: err.print(words, highlight=False)).test
-    with progress_bar("Evaluating on 10,000 test images") as tell:
-        report = evaluation.evaluate(model.network, test, tell)
+    model, said = _said_of_test_images(options.model)
+    report = report_of(said.logits, said.labels)
     if options.json:
         _print_json({"model": options.model, **asdict(report)})
         return 0
-    out.print(f"{model.name}: accuracy {report.accuracy:.2%}, loss {report.loss:.4f}, calibration error {report.ece:.2%}", highlight=False)
-    table = Table("Class", "Precision", "Recall", "F1", "Images", box=None, pad_edge=False)
+    low, high = report.accuracy_interval
+    out.print(
+        f"{model.name}: accuracy {report.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), loss {report.loss:.4f}, "
+        f"macro F1 {report.macro_f1:.2%}, calibration error {report.ece:.2%}",
+        highlight=False,
+    )
+    table = Table("Class", "Precision", "Recall", "F1", "Images", "Most often taken for", box=None, pad_edge=False)
     for name, figures in report.per_class.items():
-        table.add_row(name, *(f"{value:.1%}" for value in (figures.precision, figures.recall, figures.f1)), str(figures.support))
+        confused = ", ".join(f"{other} ({count})" for other, count in figures.confused_with)
+        shares = (f"{value:.1%}" for value in (figures.precision, figures.recall, figures.f1))
+        table.add_row(name, *shares, str(figures.support), confused)
     out.print(table)
     return 0
+
+
+def errors(options: argparse.Namespace) -> int:
+    """`fmnist errors MODEL --csv FILE`: every misclassified test image, the surest mistake first."""
+    from fmnist import judgements
+
+    model, said = _said_of_test_images(options.model)
+    judged = judgements.judge(said.logits, said.labels, said.indices)
+    wrong = judgements.choose(judged, "errors")
+    if options.csv == Path("-"):
+        judgements.write_csv(judged, wrong, sys.stdout)
+    else:
+        with _writing(options.csv) as file:
+            judgements.write_csv(judged, wrong, file)
+    if options.json and options.csv != Path("-"):
+        _print_json({"model": options.model, "errors": len(wrong), "images": len(judged), "file": str(options.csv)})
+    else:
+        err.print(f"{model.name}: {len(wrong)} of {len(judged):,} test images are wrong.", highlight=False)
+    return 0
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[TextIO]:
+    """A text file to write a result into.
+
+    Raises:
+        ReportError: it cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise ReportError(f"The file {path} cannot be written: {error.strerror}. Choose another place.") from error
+
+
+def _said_of_test_images(word: str) -> "tuple[Model, Outputs]":
+    """A model and what it says of the 10,000 test images, with a bar while that is computed."""
+    from fmnist import data as dataset
+    from fmnist import outputs, prediction
+
+    model = prediction.load(word, Store())
+    images = dataset.load(say=lambda words: err.print(words, highlight=False))
+    with progress_bar("Evaluating on 10,000 test images") as tell:
+        return model, outputs.get(model, "test", images, tell)
 
 
 def predict(options: argparse.Namespace) -> int:

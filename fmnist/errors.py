@@ -6,6 +6,7 @@ FmnistError
 ├── CheckpointError   weights or resume state: missing, damaged, of another network
 ├── StoreError        the run store: unreachable, unknown run, an action that its status does not allow
 ├── PictureError      a person's picture that cannot be read
+├── ReportError       a result that cannot be written where it should
 └── DivergedError     the loss is no longer a number
 
 A message is for the person: what is wrong, the value, what is allowed, what to do next.
@@ -34,6 +35,10 @@ class StoreError(FmnistError, RuntimeError):
 
 class PictureError(FmnistError, ValueError):
     """A picture cannot be read."""
+
+
+class ReportError(FmnistError, OSError):
+    """A result cannot be written."""
 
 
 class DivergedError(FmnistError, ArithmeticError):

@@ -1,0 +1,58 @@
+"""The command line as a person calls it: the same figures as the screens, JSON alone on standard output, one sentence for a mistake."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fmnist import data, evaluation, prediction
+from fmnist.data import CLASS_NAMES
+from fmnist.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fmnist(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "fmnist", *words], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_evaluate_and_errors_tell_the_figures_of_the_model(home: Path, tmp_path: Path) -> None:
+    """The oracle asks the network itself, without the cache that both commands and the Evaluate page share."""
+    model = prediction.load("bundled", Store())
+    test = data.load().test
+    guesses = evaluation.logits(model.network, test.images).argmax(1)
+    right = guesses == test.labels
+
+    said = fmnist("evaluate", "bundled", "--json")
+    figures = json.loads(said.stdout)
+    assert (said.returncode, figures["model"]) == (0, "bundled")
+    assert figures["accuracy"] == pytest.approx(float(right.double().mean()))
+    assert torch.tensor(figures["confusion"]).equal(evaluation.confusion_matrix(test.labels, guesses))
+    assert {"loss", "ece", "macro_f1", "per_class", "accuracy_interval"} <= figures.keys()
+
+    file = tmp_path / "errors.csv"
+    said = fmnist("errors", "bundled", "--csv", str(file))
+    assert said.returncode == 0
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert sorted(int(row["index"]) for row in rows) == (~right).nonzero()[:, 0].tolist()
+    assert all(row["true"] == CLASS_NAMES[test.labels[int(row["index"])]] for row in rows)
+    assert all(row["predicted"] == CLASS_NAMES[guesses[int(row["index"])]] for row in rows)
+    assert f"{len(rows)} of 10,000" in said.stderr
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_sentence(home: Path) -> None:
+    said = fmnist("errors", "bundled", "--csv", "/proc/nowhere/errors.csv")
+    assert said.returncode == 1
+    assert "cannot be written" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_model_that_does_not_exist_is_said_in_one_sentence(home: Path) -> None:
+    said = fmnist("evaluate", "abcdef")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("fmnist: There is no run 'abcdef'")
+    assert "Traceback" not in said.stderr
