@@ -30,7 +30,7 @@ lint: $(VENV)/dev-ready  ## ruff and the type checker
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m pyright
 
-bench: setup  ## the figures of the README, measured on this machine
+bench: setup packages  ## the figures of the README, measured on this machine
 	@exec $(RUN) -m bench
 
 # ---- what the commands above stand on: each file is a stamp, so that nothing is done twice ----

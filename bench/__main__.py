@@ -5,10 +5,10 @@ import json
 import time
 from pathlib import Path
 
-from bench import training_speed
+from bench import first_page, training_speed
 from fmnist import device
 
-BENCHMARKS = {"training-speed": training_speed.run}
+BENCHMARKS = {"training-speed": training_speed.run, "first-page": first_page.run}
 RESULTS = Path(__file__).parent / "results"
 
 
