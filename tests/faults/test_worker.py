@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fmnist import history
 from fmnist.config import TrainConfig
 from fmnist.engines.local import Supervisor
 from fmnist.liveness import device_lock, find, hold, is_held, run_lock, this_process
@@ -73,11 +74,15 @@ def _train_undisturbed(store: Store) -> Run:
 
 
 def _figures(store: Store, run: Run) -> tuple[object, ...]:
-    """Everything that must not depend on interruptions: the figures of each epoch and the hash of the last weights."""
+    """Everything that must not depend on interruptions: the figures of each epoch, what was said of each image after it, and the hash
+    of the last weights."""
     epochs = [
         (epoch.epoch, epoch.step, epoch.train_loss, epoch.train_accuracy, epoch.loss, epoch.accuracy) for epoch in store.epochs(run.id)
     ]
-    return epochs, store.checkpoints(run.id)[0].weights_sha256, store.get(run.id).accuracy, store.get(run.id).loss
+    said = history.read(run.id, [epoch.epoch for epoch in store.epochs(run.id)])
+    assert said is not None
+    guesses = (said.epochs, said.guesses.tolist(), said.confidences.tolist())
+    return epochs, guesses, store.checkpoints(run.id)[0].weights_sha256, store.get(run.id).accuracy, store.get(run.id).loss
 
 
 @pytest.mark.timeout(900)  # each life begins with the import of PyTorch
