@@ -5,7 +5,7 @@ const make = (name, className = "", text = "") => Object.assign(document.createE
 function tile(root, data, place) {
   const [truth, guess] = [data.names[data.truth[place]], data.names[data.guess[place]]]
   const right = truth === guess
-  const percent = `${Math.round(100 * data.share[place])} %`
+  const percent = data.share[place] > 0.995 ? "> 99 %" : `${Math.round(100 * data.share[place])} %`
   const button = Object.assign(make("button", right ? "right" : "wrong"), { type: "button", tabIndex: place ? -1 : 0 })
   const image = make("div", "image")
   image.style.backgroundImage = `url(${data.sheet})`
