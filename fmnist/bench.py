@@ -11,7 +11,8 @@ from fmnist import device
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.events import Step
-from fmnist.store import Run, Store
+from fmnist.run import Run
+from fmnist.store import Store
 from fmnist.training import TrainState, fit
 
 MEASURE_SECONDS = 1.0

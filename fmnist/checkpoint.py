@@ -22,7 +22,8 @@ from fmnist.config import TrainConfig, parse
 from fmnist.errors import CheckpointError, ConfigError, StoreError
 from fmnist.home import run_folder
 from fmnist.models import NETWORKS, Classifier, build
-from fmnist.store import Checkpoint, Store
+from fmnist.run import Checkpoint
+from fmnist.store import Store
 from fmnist.training import TrainState
 
 KEPT_STATES = 2  # resume states kept for each run; weights are kept for every epoch

@@ -16,7 +16,8 @@ from rich.table import Table
 from fmnist import tuning
 from fmnist.cli import chosen_config
 from fmnist.errors import PictureError, ReportError
-from fmnist.store import Run, Status, Store, folder
+from fmnist.run import Run, Status, folder
+from fmnist.store import Store
 
 if TYPE_CHECKING:
     from fmnist.outputs import Outputs

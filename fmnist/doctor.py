@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from fmnist.errors import FmnistError
 from fmnist.home import home, runs_folder
-from fmnist.store import Status, Store
+from fmnist.run import Status
+from fmnist.store import Store
 
 LIBRARIES = ("torch", "torchvision", "streamlit", "plotly", "pandas", "sqlalchemy", "safetensors")
 ROOM_BYTES = 1_000_000_000  # ten epochs of checkpoints take 0.1 GB

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fmnist.events import Done, Epoch, Step
 from fmnist.liveness import device_lock, hold, run_lock, this_process
-from fmnist.store import Run, Status, Store
+from fmnist.run import Run, Status
+from fmnist.store import Store
 
 POLL_SECONDS = 0.5
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from fmnist.home import home, run_folder, runs_folder
-from fmnist.store import Process
+from fmnist.run import Process
 
 PATIENCE = 2.0  # seconds: a probe of `is_held` takes the lock for an instant, so taking it must try again
 

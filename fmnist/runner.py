@@ -20,7 +20,8 @@ from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.errors import DivergedError, FmnistError, StoreError
 from fmnist.events import Done, Epoch, Step
-from fmnist.store import Request, Run, Status, Store
+from fmnist.run import Request, Run, Status
+from fmnist.store import Store
 from fmnist.training import TrainState, fit
 
 log = logging.getLogger(__name__)

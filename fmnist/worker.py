@@ -13,7 +13,8 @@ import threading
 
 from fmnist import tuning
 from fmnist.liveness import device_lock, hold, run_lock, this_process
-from fmnist.store import Run, Status, Store, folder
+from fmnist.run import Run, Status, folder
+from fmnist.store import Store
 
 log = logging.getLogger("fmnist.worker")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmnist.config import preset
 from fmnist.events import Epoch
-from fmnist.store import Run, Status
+from fmnist.run import Run, Status
 from ui import examples, places, run_rows, state
 from ui.labels import REFERENCE_ACCURACY, REFERENCE_LOSS, percent, plain, points
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fmnist.store import Run
+from fmnist.run import Run
 from ui import config_form, config_preview, preparation, run_queue, start, state
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from fmnist.store import Status
+from fmnist.run import Status
 
 REFERENCE_ACCURACY = 0.9254  # what the published recipe reached on the test split in 10 epochs with batches of 64
 REFERENCE_LOSS = 0.2833

@@ -13,7 +13,8 @@ from streamlit.components.v2 import component
 
 from fmnist.config import TrainConfig
 from fmnist.events import Epoch, Step
-from fmnist.store import Run, Store
+from fmnist.run import Run
+from fmnist.store import Store
 from ui import charts, state
 
 _FILES = Path(__file__).with_suffix("")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fmnist.store import Run, Status
+from fmnist.run import Run, Status
 from ui import run_rows, state
 from ui.labels import percent
 

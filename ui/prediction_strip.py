@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from fmnist.config import TrainConfig
-from fmnist.store import Run, Status
+from fmnist.run import Run, Status
 from ui import state, thumbnails
 
 _FILES = Path(__file__).with_suffix("")

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, group
-from fmnist.store import Run, Status, folder
+from fmnist.run import Run, Status, folder
 from ui import places, run_panel, run_rows, state
 from ui.labels import ago, duration, percent, plain, size
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
-from fmnist.store import Request, Run, Status
+from fmnist.run import Request, Run, Status
 from ui import live_curves, places, prediction_strip, run_rows, state
 from ui.labels import duration, percent, plain, points
 

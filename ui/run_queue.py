@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmnist.errors import StoreError
-from fmnist.store import Request, Run, Status
+from fmnist.run import Request, Run, Status
 from ui import run_panel, run_rows, state
 from ui.labels import plain
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from fmnist.events import Epoch
-from fmnist.store import Run, Status
+from fmnist.run import Run, Status
 from ui import places
 from ui.labels import DAMAGED, LOOKS, Look, ago, duration, percent, plain
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fmnist.events import Epoch
-from fmnist.store import Run
+from fmnist.run import Run
 from ui import run_rows
 from ui.labels import DAMAGED, LOOKS
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
-from fmnist.store import Run
+from fmnist.run import Run
 from ui import state
 from ui.config_form import Answer
 from ui.labels import plain

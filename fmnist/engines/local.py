@@ -14,7 +14,8 @@ import psutil
 from fmnist.errors import StoreError
 from fmnist.home import home
 from fmnist.liveness import device_lock, find, is_held, run_lock, this_host
-from fmnist.store import Request, Run, Store
+from fmnist.run import Request, Run
+from fmnist.store import Store
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist.config import TrainConfig
 from fmnist.events import Epoch, Step
-from fmnist.store import Checkpoint, Process, Run, Status, Store
+from fmnist.run import Checkpoint, Process, Run, Status
+from fmnist.store import Store
 from ui import state
 
 MAIN = Path(__file__).parents[2] / "ui" / "main.py"

@@ -8,7 +8,8 @@ from hypothesis import strategies as some
 
 from fmnist.config import TrainConfig
 from fmnist.events import Epoch, Step
-from fmnist.store import Checkpoint, Run, Store
+from fmnist.run import Checkpoint, Run
+from fmnist.store import Store
 from tests.app.conftest import NOBODY
 from ui import charts
 from ui.charts import View

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import TrainConfig, preset
-from fmnist.store import Process, Run, Status, Store
+from fmnist.run import Process, Run, Status
+from fmnist.store import Store
 from ui.labels import percent
 
 Visit = Callable[..., AppTest]

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import preset
-from fmnist.store import Run, Status, Store, folder
+from fmnist.run import Run, Status, folder
+from fmnist.store import Store
 from tests.app.conftest import overwrite
 from ui import state
 from ui.labels import LOOKS

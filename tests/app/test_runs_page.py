@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import TrainConfig
-from fmnist.store import Run, Status, Store, folder
+from fmnist.run import Run, Status, folder
+from fmnist.store import Store
 from ui import run_page, run_table
 
 Visit = Callable[..., AppTest]

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist import data
-from fmnist.store import Run, Status, Store
+from fmnist.run import Run, Status
+from fmnist.store import Store
 from ui import labels
 from ui.preparation import Preparation
 

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, preset
-from fmnist.store import Run, Store
+from fmnist.run import Run
+from fmnist.store import Store
 from ui.config_preview import images_in_words
 from ui.run_panel import what_is_lost
 
@@ -142,7 +143,7 @@ def test_what_somebody_else_did_a_moment_before_is_said_in_a_sentence(runs: dict
     def page() -> None:
         import streamlit as st
 
-        from fmnist.store import Request
+        from fmnist.run import Request
         from ui import run_panel, start, state
 
         start.say_what_happened()

@@ -13,7 +13,8 @@ from fmnist.config import TrainConfig
 from fmnist.errors import CheckpointError, StoreError
 from fmnist.liveness import this_process
 from fmnist.models import build
-from fmnist.store import Run, Status, Store, folder
+from fmnist.run import Run, Status, folder
+from fmnist.store import Store
 from fmnist.training import TrainState
 
 CONFIG = TrainConfig(network="small", ema=0.9)

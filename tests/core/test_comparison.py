@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -48,6 +48,7 @@ def test_the_interval_of_the_difference_is_the_published_one(counts: tuple[int, 
     assert compared(*counts).interval == pytest.approx((low, high), abs=digits / 2)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 12)] * 4))
 def test_the_other_way_round_everything_is_the_other_way_round(counts: tuple[int, int, int, int]):
     first, second, truth = table(*counts)
@@ -96,6 +97,7 @@ def test_the_difference_matrix_by_hand():
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=60))
 def test_rows_of_a_difference_sum_to_nothing_and_positions_are_what_is_counted(images: list[tuple[int, int, int]]):
     first, second, truth = torch.tensor(images).unbind(1)

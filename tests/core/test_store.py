@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
-from fmnist.store import RESTART_LIMIT, Checkpoint, Process, Request, Run, Status, Store, clean_name, folder
+from fmnist.run import Checkpoint, Process, Request, Run, Status, clean_name, folder
+from fmnist.store import RESTART_LIMIT, Store
 
 ME = Process(pid=4321, started=1_700_000_000.123456789)
 SOMEBODY_ELSE = Process(pid=4321, started=1_700_000_001.0)  # the same pid, given away again

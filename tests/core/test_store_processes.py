@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from fmnist.config import TrainConfig
 from fmnist.events import Step
-from fmnist.store import Process, Run, Store
+from fmnist.run import Process, Run
+from fmnist.store import Store
 
 PATIENCE = 120  # seconds for everything that a group of processes does
 
@@ -25,7 +26,8 @@ import os, sys
 from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
 from fmnist.events import Step
-from fmnist.store import Process, Status, Store
+from fmnist.run import Process, Status
+from fmnist.store import Store
 me = Process(os.getpid(), 1.0)
 print("ready", flush=True)
 sys.stdin.readline()

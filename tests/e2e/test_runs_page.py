@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fmnist.config import TrainConfig
-from fmnist.store import Request, Run, Store, folder
+from fmnist.run import Request, Run, folder
+from fmnist.store import Store
 from tests.e2e.conftest import Server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

@@ -6,12 +6,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fmnist.config import TrainConfig
-from fmnist.store import Status
+from fmnist.run import Status
 from tests.e2e.conftest import Server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PAGES = {"/": "Fashion-MNIST studio", "/train": "Train", "/runs": "Runs", "/evaluate": "Evaluate", "/explore": "Explore"}  # address -> heading
+PAGES = {
+    "/": "Fashion-MNIST studio",
+    "/train": "Train",
+    "/runs": "Runs",
+    "/evaluate": "Evaluate",
+    "/explore": "Explore",
+}  # address -> heading
 # Pixels that somebody would have to scroll sideways; Streamlit scrolls an element of its own, not the document.
 TOO_WIDE = """() => Math.max(document.scrollingElement.scrollWidth - window.innerWidth,
   ...[...document.querySelectorAll("[data-testid=stMain]")].map(main => main.scrollWidth - main.clientWidth))"""

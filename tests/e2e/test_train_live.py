@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fmnist.config import TrainConfig
-from fmnist.store import Status, Store
+from fmnist.run import Status
+from fmnist.store import Store
 from tests.e2e.conftest import Server, serving, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

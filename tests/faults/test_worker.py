@@ -16,7 +16,8 @@ from fmnist import history
 from fmnist.config import TrainConfig
 from fmnist.engines.local import Supervisor
 from fmnist.liveness import device_lock, find, hold, is_held, run_lock, this_process
-from fmnist.store import Process, Request, Run, Status, Store, folder
+from fmnist.run import Process, Request, Run, Status, folder
+from fmnist.store import Store
 
 CONFIG = TrainConfig(
     network="small",

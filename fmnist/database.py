@@ -1,0 +1,186 @@
+"""The database of the run store: its four tables, and transactions that mean what they say, on SQLite and PostgreSQL.
+
+`runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
+epoch) and `checkpoints` (the files in the run folder and their SHA-256). Why it is so: docs/decisions/0005.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from fmnist.errors import StoreError
+
+_TURN = 7_240_601  # the name of PostgreSQL's advisory lock for writers that take turns
+
+META = sa.MetaData()
+RUNS = sa.Table(
+    "runs",
+    META,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("token", sa.String(64), unique=True),  # one click = one run
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("request", sa.String(16)),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("device", sa.String(16), nullable=False),
+    sa.Column("position", sa.Double, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("ended", sa.Double),
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("step", sa.Integer, nullable=False, default=0),
+    sa.Column("seconds", sa.Double, nullable=False, default=0.0),
+    sa.Column("images_per_second", sa.Double),
+    sa.Column("message", sa.Text),
+    sa.Column("environment", sa.Text, nullable=False, default="{}"),
+    sa.Column("preview", sa.Text),
+    sa.Column("accuracy", sa.Double),
+    sa.Column("loss", sa.Double),
+    sa.Column("restarts", sa.Integer, nullable=False, default=0),
+    sa.Column("crashes", sa.Integer, nullable=False, default=0),  # since the last new checkpoint
+    sa.Column("pid", sa.Integer),
+    sa.Column("pid_started", sa.Double),
+    sa.Column("host", sa.String(255)),
+)
+
+
+def _of_run() -> sa.Column:
+    return sa.Column("run", sa.String(32), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+STEPS = sa.Table(
+    "steps",
+    META,
+    _of_run(),
+    sa.Column("step", sa.Integer, primary_key=True),
+    *(sa.Column(name, sa.Double, nullable=False) for name in ("epoch", "seconds", "loss", "learning_rate", "images_per_second")),
+)
+EPOCHS = sa.Table(
+    "epochs",
+    META,
+    _of_run(),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    *(
+        sa.Column(name, sa.Double, nullable=False)
+        for name in ("seconds", "train_loss", "train_accuracy", "loss", "accuracy", "learning_rate", "images_per_second")
+    ),
+)
+CHECKPOINTS = sa.Table(
+    "checkpoints",
+    META,
+    _of_run(),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("weights", sa.String(80), nullable=False),
+    sa.Column("weights_sha256", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(80)),
+    sa.Column("state_sha256", sa.String(64)),
+    sa.Column("created", sa.Double, nullable=False),
+)
+
+
+class Database:
+    """A database with the tables of the run store; safe to use from many processes and threads.
+
+    Raises:
+        StoreError: from every method, when it cannot be reached or refuses (a full disk, a read-only folder).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _connect(url)
+        if url.startswith("sqlite:///"):
+            _make_folder(Path(url.removeprefix("sqlite:///")).parent)
+        self._make_tables()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _make_tables(self) -> None:
+        """The tables, where they are missing: a store that has them opens without writing, so on a full disk too."""
+        with self.reading() as connection:
+            if sa.inspect(connection).has_table(RUNS.name):  # all of them were made in one transaction
+                return
+        with self.writing(in_turn=True) as connection:
+            META.create_all(connection)
+
+    @contextmanager
+    def writing(self, *, in_turn: bool = False) -> Iterator[Connection]:
+        """A transaction: all of it happens, or nothing.
+
+        Args:
+            in_turn: one such writer at a time, for what reads the whole table before it writes (numbers, the order of the queue).
+                SQLite has only one writer anyway.
+        """
+        try:
+            with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+                if in_turn and self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+                yield connection
+        except DBAPIError as error:
+            raise StoreError(self._complaint(error)) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise StoreError(self._complaint(error)) from error
+
+    def _complaint(self, error: DBAPIError) -> str:
+        place, reason = self._engine.url.render_as_string(hide_password=True), " ".join(str(error.orig).split())
+        on_disk = self._engine.dialect.name == "sqlite"
+        advice = "the disk has space and the folder can be written" if on_disk else "the server runs and FMNIST_DB names it"
+        return f"The run store at {place} refused: {reason}. Check that {advice}."
+
+
+def _connect(url: str) -> Engine:
+    """An engine whose writing transactions take SQLite's write lock at their begin.
+
+    SQLAlchemy's default starts them as readers; two of those that turn into writers lost 418 of 600 increments.
+    """
+    try:
+        engine = sa.create_engine(
+            url, connect_args={"timeout": 30} if url.startswith("sqlite") else {}, pool_pre_ping=not url.startswith("sqlite")
+        )
+    except ImportError as error:
+        raise StoreError(f"The driver of the database is not installed ({error}). For PostgreSQL: pip install 'psycopg[binary]'") from error
+    except ArgumentError as error:
+        raise StoreError("FMNIST_DB is not the address of a database, such as postgresql+psycopg://name:password@host/database.") from error
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _settings(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # this module says BEGIN itself
+            connection.text_factory = _legible
+            for pragma in ("foreign_keys=ON", "journal_mode=TRUNCATE", "synchronous=FULL"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            writing = connection.get_execution_options().get("writing", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {path} for the run store cannot be made: {error.strerror}. FMNIST_HOME names another one.") from error
+
+
+def _legible(stored: bytes) -> str:
+    """Text from SQLite; bytes that a bad disk has changed damage one run, not the whole list."""
+    return stored.decode("utf-8", "replace")

@@ -1,0 +1,168 @@
+"""A run: what was asked for, how far it is, what came of it. Known to every part; where runs are kept is `fmnist.store`.
+
+Life of a run:
+
+    queued -> running -> finished
+      ^         |  -> stopped    (by hand; the model is kept as it is)
+      |         |  -> paused     (by hand; resume puts it at the head of the queue)
+      |         |  -> cancelled, failed, diverged
+      +---------+  requeued when its process was killed or the dashboard was shut down
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fmnist.config import TrainConfig, parse
+from fmnist.errors import ConfigError, StoreError
+from fmnist.home import run_folder
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more happens by itself, and nothing is waiting for a person."""
+        return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+
+
+class Request(StrEnum):
+    """What a person asked a running training to do; its worker reads it every quarter of a second."""
+
+    PAUSE = "pause"
+    STOP = "stop"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class Process:
+    """Who trains a run: a pid alone may have been given to somebody else since, so its start time belongs to it."""
+
+    pid: int
+    started: float  # seconds since the epoch, as the kernel says
+    host: str = ""  # the machine and data folder it belongs to: only there can anybody tell whether it lives
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the table of runs."""
+
+    id: str
+    number: int  # 1, 2, 3... in the order of creation
+    name: str
+    note: str
+    status: Status
+    request: Request | None
+    config: TrainConfig | None  # None: damaged, see `damage`
+    damage: str | None  # why the stored config cannot be read
+    device: str  # cpu, cuda or mps: the queue it stands in
+    position: float  # order in the queue
+    created: float  # wall clock, seconds since the epoch: a label, never used for arithmetic
+    started: float | None
+    ended: float | None
+    epoch: int  # finished epochs
+    step: int  # finished steps over all epochs
+    seconds: float  # time spent in training steps, over all sittings
+    images_per_second: float | None  # now
+    message: str | None  # why it failed, or what it does right now
+    environment: dict[str, Any]  # versions, device name, threads, precision
+    preview: dict[str, Any] | None  # how a handful of pictures is classified right now
+    accuracy: float | None  # on the test split, at the end, 0-1
+    loss: float | None
+    restarts: int  # how often it was started again; a reader that sees this change reads its curve anew
+    process: Process | None
+
+    @property
+    def total_steps(self) -> int:
+        return self.config.total_steps if self.config else 0
+
+    @property
+    def progress(self) -> float:
+        """0 to 1."""
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the training time of this run so far; None before there is any."""
+        if not self.step or not self.total_steps:
+            return None
+        return (self.total_steps - self.step) * self.seconds / self.step
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Two files in the run folder: weights to predict with, and the state that a resumed training needs."""
+
+    step: int
+    epoch: int  # finished epochs; a checkpoint inside an epoch has more steps than these make
+    weights: str  # file name
+    weights_sha256: str
+    state: str | None  # None: cleared away, only the newest are kept
+    state_sha256: str | None
+    created: float = field(default_factory=time.time)
+
+
+def folder(run: Run | str) -> Path:
+    """Where a run keeps its checkpoints and its log."""
+    return run_folder(run if isinstance(run, str) else run.id)
+
+
+def clean_name(name: str) -> str:
+    """A run's name: printable, in one line, at most 64 characters.
+
+    Raises:
+        StoreError: nothing is left.
+    """
+    kept = "".join(letter if letter.isprintable() else " " for letter in name)
+    kept = " ".join(kept.split())[:64].strip()
+    if not kept:
+        raise StoreError("Give the run a name of at least one letter.")
+    return kept
+
+
+def from_row(row: Any) -> Run:
+    """A row as a Run; what cannot be read makes it a damaged one, never an exception."""
+    values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host")}
+    config, damage = None, None
+    try:
+        config = parse(values["config"])
+    except ConfigError as error:
+        damage = f"Its stored config cannot be read: {error}"
+    if values["status"] not in set(Status) or values["request"] not in {None, *Request}:
+        damage = f"Its stored status {values['status']!r} (asked: {values['request']!r}) is unknown; a newer version may have written it."
+    return Run(
+        **{
+            **values,
+            "status": Status(values["status"]) if values["status"] in set(Status) else Status.FAILED,
+            "request": Request(values["request"]) if values["request"] in set(Request) else None,
+            "config": config,
+            "damage": damage,
+            "environment": _json(values["environment"]) or {},
+            "preview": _json(values["preview"]),
+            "process": process_of(row),
+        }
+    )
+
+
+def _json(text: str | None) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def process_of(row: Any) -> Process | None:
+    """Who trains the run of a row."""
+    return Process(row["pid"], row["pid_started"], row["host"]) if row["pid"] is not None else None
