@@ -88,6 +88,7 @@ def test_a_thinned_precision_recall_curve_keeps_its_ends_and_its_area():
     assert float(curve.y[-1]) == pytest.approx(0.1, abs=0.01)  # the share of the class
     assert bool((curve.x.diff() >= 0).all())
     assert float((curve.x.diff() * curve.y[1:]).sum()) == pytest.approx(curve.area, abs=5e-3)
+    assert float((curve.x.diff() + curve.y.diff().abs()).max()) < 0.05  # dense to the end, where few thresholds lie
 
 
 def test_each_point_of_a_roc_curve_is_what_its_threshold_gives():
@@ -100,7 +101,7 @@ def test_each_point_of_a_roc_curve_is_what_its_threshold_gives():
 
 
 def test_a_short_curve_is_not_thinned_and_a_long_one_keeps_its_first_and_last_point():
-    assert thinned(torch.arange(5.0), points=5).tolist() == [0, 1, 2, 3, 4]
+    assert thinned(torch.tensor([0.0, 0.1, 0.2, 0.3, 9.0]), points=5).tolist() == [0, 1, 2, 3, 4]
     assert thinned(torch.arange(101.0), points=5).tolist() == [0, 25, 50, 75, 100]
     flat = torch.cat([torch.zeros(50), torch.ones(50)])  # the length does not grow but once
     assert {0, 99} <= set(thinned(flat, points=5).tolist())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
@@ -70,6 +70,7 @@ def test_a_class_that_is_taken_for_one_other_names_one():
     assert report.per_class["Ankle boot"].confused_with == (("Sneaker", 1),)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
 def test_the_confusion_matrix_sums_to_what_is_there(pairs: list[tuple[int, int]]):
     truth, guess = torch.tensor(pairs).unbind(1)
@@ -88,6 +89,7 @@ def test_the_interval_of_an_accuracy_is_the_published_one(right: int, count: int
     assert evaluation.accuracy_interval(right, count) == pytest.approx((low, high), abs=5e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
 def test_the_interval_of_an_accuracy_equals_that_of_scipy_and_holds_the_accuracy(figures: tuple[int, int]):
     right, count = figures
@@ -116,14 +118,15 @@ def confused(*groups: tuple[int, ...]) -> torch.Tensor:
 
 
 def test_classes_that_are_taken_for_each_other_stand_side_by_side():
-    order = evaluation.similarity_order(confused((9, 5, 7), (6, 0, 3), (8, 1), (2, 4)))
+    order = evaluation.similarity_order(confused((9, 5, 7), (2, 6, 0, 4, 3), (8, 1)))
     assert sorted(order) == list(range(10))
     beside = {frozenset(pair) for pair in pairwise(order)}
-    assert {frozenset(pair) for pair in [(9, 5), (5, 7), (6, 0), (0, 3), (8, 1), (2, 4)]} <= beside
+    assert {frozenset(pair) for pair in [(9, 5), (5, 7), (2, 6), (6, 0), (0, 4), (4, 3), (8, 1)]} <= beside
 
 
-def test_the_order_of_the_classes_does_not_depend_on_their_numbers():
-    generator = torch.Generator().manual_seed(0)
+@pytest.mark.parametrize("seed", range(6))
+def test_the_order_of_the_classes_does_not_depend_on_their_numbers(seed: int):
+    generator = torch.Generator().manual_seed(seed)
     matrix = torch.randint(1, 1000, (10, 10), generator=generator)
     renamed = torch.randperm(10, generator=generator)
     order = evaluation.similarity_order(matrix)
