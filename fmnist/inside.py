@@ -1,4 +1,4 @@
-"""What a picture becomes on its way through a network: the stages that a person can look at, and the filters of the first one.
+"""What an image becomes on its way through a network: the stages that a person can look at, and the filters of the first one.
 
 Nothing here changes the model or leaves a hook in it: the parts of the network are called one after the other, so the same model can be
 looked into by several threads at once.
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a picture has become at one place of a network."""
+    """What an image has become at one place of a network."""
 
     name: str  # in plain words: "1st convolution"
     what: str  # how these numbers come out of those of the stage before
@@ -48,7 +48,7 @@ class Stage:
 
 
 def parts(model: Classifier) -> list[nn.Module]:
-    """The parts of a network's body in the order in which a picture passes them.
+    """The parts of a network's body in the order in which an image passes them.
 
     Raises:
         ValueError: the model is in training mode, in which looking at it would change it.
@@ -109,27 +109,35 @@ def activations(model: Classifier, image: Tensor) -> list[Stage]:
         The image itself first (float32 (1, 28, 28), pixels 0-1), the ten scores (logits) last; each of them on the CPU.
     """
     steps, values = parts(model), normalised(image[None])
-    stages = [Stage("picture", "28 × 28 grey pixels", (image.float() / 255)[None].cpu())]
+    stages = [
+        Stage(
+            "image",
+            "28 × 28 grey pixels; the network gets them shifted and scaled to mean 0 and spread 1",
+            (image.float() / 255)[None].cpu(),
+        )
+    ]
     done = 0
     for place in places(model):
-        values = run(steps[done : place.index + 1], values)
+        passed = steps[done : place.index + 1]
+        values = run(passed, values)
         done = place.index + 1
-        stages.append(Stage(place.name, _what(place.part, isinstance(steps[place.index], nn.ReLU)), values[0].float().cpu()))
+        stages.append(Stage(place.name, _what(place.part, passed), values[0].float().cpu()))
     scores = model.head(run(steps[done:], values))
     return [*stages, Stage("scores", f"a weighted sum of all {model.head.in_features:,} numbers for each class", scores[0].float().cpu())]
 
 
-def _what(part: nn.Module, rectified: bool) -> str:
-    """What a part does, in a few words; `rectified`: a ReLU has been at it."""
-    cut = "; what is below zero becomes 0 (ReLU)" if rectified else ""
+def _what(part: nn.Module, passed: list[nn.Module]) -> str:
+    """What a part does, in a few words; `passed`: everything since the stage before, the part included."""
+    cut = "; what is below zero becomes 0 (ReLU)" if isinstance(passed[-1], nn.ReLU) else ""
+    shifted = ", after a batch norm has shifted and scaled each map" if isinstance(passed[0], nn.BatchNorm2d) else ""
     match part:
         case Residual():
             return f"two convolutions, added to what came in{cut}"
         case nn.Conv2d():
-            maps = f"all {part.in_channels} maps" if part.in_channels > 1 else "the picture"
-            return f"{part.out_channels} filters of {part.kernel_size[0]} × {part.kernel_size[1]} slide over {maps}{cut}"
+            maps = f"all {part.in_channels} maps" if part.in_channels > 1 else "the image"
+            return f"{part.out_channels} filters of {part.kernel_size[0]} × {part.kernel_size[1]} slide over {maps}{shifted}{cut}"
         case nn.MaxPool2d():
-            return f"the largest number of every {part.kernel_size} × {part.kernel_size} square"
+            return f"the largest number of every {part.kernel_size} × {part.kernel_size} square{shifted}"
         case nn.AdaptiveAvgPool2d():
             return "the mean of each map: what is there counts, no longer where"
         case nn.Linear():

@@ -244,7 +244,7 @@ def test_a_model_in_training_mode_is_refused(look: Callable[..., object]):
 def test_the_stages_of_the_reference():
     stages = inside.activations(build("reference").eval(), noise())
     assert [(stage.name, stage.shape) for stage in stages] == [
-        ("picture", (1, 28, 28)),
+        ("image", (1, 28, 28)),
         ("1st convolution", (32, 28, 28)),
         ("2nd convolution", (32, 28, 28)),
         ("1st pool", (32, 14, 14)),
@@ -255,7 +255,7 @@ def test_the_stages_of_the_reference():
         ("linear layer", (512,)),
         ("scores", (10,)),
     ]
-    assert stages[1].what == "32 filters of 3 × 3 slide over the picture; what is below zero becomes 0 (ReLU)"
+    assert stages[1].what == "32 filters of 3 × 3 slide over the image; what is below zero becomes 0 (ReLU)"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
