@@ -17,7 +17,7 @@ from fmnist.store import Store
 from ui import boundary
 
 RETRY_SECONDS = 2.0  # between attempts to open a run store that refuses
-WARM_AFTER_SECONDS = 1.5  # the first page comes first: importing PyTorch keeps Python busy for seconds
+WARM_AFTER_SECONDS = 4.0  # the first page comes first: importing PyTorch keeps Python busy for seconds
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
 log = logging.getLogger("fmnist.app")
