@@ -56,7 +56,7 @@ def begin(word: str, split: "SplitName") -> "background.Job[Outputs]":
     return job
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
+@st.cache_resource(show_spinner=False, max_entries=24)
 def _model(sha256: str, _source: "Source") -> "Model":
     from fmnist.prediction import read
 
