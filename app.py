@@ -11,6 +11,7 @@ import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from fmnist import tuning
 from fmnist.engines.local import Supervisor
 from fmnist.errors import StoreError
 from fmnist.store import Store
@@ -19,6 +20,7 @@ from ui import boundary
 RETRY_SECONDS = 2.0  # between attempts to open a run store that refuses
 WARM_AFTER_SECONDS = 4.0  # the first page comes first: importing PyTorch keeps Python busy for seconds
 
+tuning.spin_briefly()  # evaluations here and trainings beside share the cores
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
 log = logging.getLogger("fmnist.app")
 

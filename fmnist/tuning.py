@@ -1,4 +1,4 @@
-"""How a training process treats its machine: idle threads and freed memory; to be said before torch is imported."""
+"""How a process treats its machine: idle threads and freed memory; to be said before torch is imported."""
 
 import ctypes
 import os
@@ -11,11 +11,11 @@ _KEEP = 1 << 30  # bytes
 
 def tune() -> None:
     """For a process that only trains: let idle threads sleep soon, and keep freed memory for the next step."""
-    _spin_briefly()
+    spin_briefly()
     _keep_memory()
 
 
-def _spin_briefly() -> None:
+def spin_briefly() -> None:
     """Let idle threads of a parallel loop spin only for a moment before they sleep.
 
     Endless spinning burns the time that the others need as soon as anything else takes a core: training fell to a small part of its

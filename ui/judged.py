@@ -35,8 +35,8 @@ def outputs(word: str, split: "SplitName") -> "Outputs":
     """
     job = begin(word, split)
     if job.result is None:
-        what = f"{model(word).name}: what it says of the {split} images."
-        background.show(job, what)
+        name = "the bundled model" if word == "bundled" else model(word).name
+        background.show(job, f"Evaluating {name} on the {split} images.")
         st.stop()
     return job.result
 
@@ -69,7 +69,7 @@ def _job(sha256: str, split: "SplitName", _model: "Model") -> "background.Job[Ou
         from fmnist.outputs import get
 
         with _LOADING:  # one at a time: two would only halve each other's speed
-            job.step = "Looking at every image"
+            job.step = "This happens once"
             return get(_model, split, state.dataset(), job.advance)
 
     return background.Job(work, "Waiting for its turn")
