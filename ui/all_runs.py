@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist.errors import FmnistError
-from ui import address, background, figures, image_list, judged, model_choice
+from ui import address, background, evaluated, figures, image_list, judged, model_choice
 from ui.evaluated import View
-from ui.labels import plain
 from ui.matrix import Chosen
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def _answers(view: View, words: list[str]) -> "dict[str, Tensor]":
             background.show(job, f"{judged.model(word).name}: what it says of the {view.split} images.")
             return {}
         if _same_images(job.result, view.outputs):
-            found[judged.model(word).name] = job.result.guesses
+            found[evaluated.called(word, judged.model(word))] = job.result.guesses
     return found
 
 
@@ -69,7 +68,7 @@ def _compare(view: View, chosen: Chosen | None, answers: "dict[str, Tensor]") ->
     counts = torch.bincount(shared.wrong, minlength=len(guesses) + 1)[1:].tolist()
     chart = figures.shared_errors(counts)
     words, drawn = st.columns([2, 3], gap="large")
-    others = f"{len(answers)} other{'s' if len(answers) > 1 else ''} ({plain(', '.join(answers))})"
+    others = f"{len(answers)} other{'s' if len(answers) > 1 else ''} ({', '.join(answers)})"
     words.markdown(
         f"This model and {others}: **{counts[-1]:,}** images are wrong for all {len(guesses)}, **{int((shared.alone == 0).sum()):,}** for "
         "this one alone. What all get wrong is often a doubtful label, or an image that nobody could tell; what one gets wrong alone is "

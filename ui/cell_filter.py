@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from ui.choices import address_word
 from ui.labels import plain
 from ui.matrix import PLURALS, Chosen
 
-TRUE, PREDICTED = "true", "predicted"  # the names in the address; the values are the names of classes
+TRUE, PREDICTED = "true", "predicted"  # the names in the address; the values are classes as in the address of Explore
 
 
 def read() -> Chosen | None:
@@ -20,7 +21,7 @@ def write(chosen: Chosen | None) -> None:
 
     for name, label in zip((TRUE, PREDICTED), chosen or Chosen(None, None), strict=True):
         if label is not None:
-            st.query_params[name] = CLASS_NAMES[label]
+            st.query_params[name] = address_word(CLASS_NAMES[label])
         elif name in st.query_params:
             del st.query_params[name]
 
@@ -57,5 +58,5 @@ def chip(chosen: Chosen | None, count: int, total: int) -> None:
 def _class(name: str | None) -> int | None:
     from fmnist.data import CLASS_NAMES
 
-    found = [index for index, known in enumerate(CLASS_NAMES) if name and known.casefold() == name.casefold()]
+    found = [index for index, known in enumerate(CLASS_NAMES) if name and address_word(known) == address_word(name)]
     return found[0] if found else None

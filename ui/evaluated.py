@@ -7,6 +7,7 @@ import streamlit as st
 
 from fmnist.run import Run
 from ui import address, judged, model_choice, state, time_machine
+from ui.labels import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,8 +67,7 @@ def model_word(label: str, key: str, without: str | None = None) -> str:
     Args:
         without: a model that is not offered, because the page has it already.
     """
-    named = model_choice.names()
-    named.pop(without or "", None)
+    named = {word: name for word, name in model_choice.names().items() if word not in _words(without)}
     default = next(iter(named))
     asked = st.query_params.get(key, default)
     if asked not in named:
@@ -76,6 +76,22 @@ def model_word(label: str, key: str, without: str | None = None) -> str:
     return st.selectbox(
         label, list(named), format_func=lambda word: named[word], key=key, on_change=address.tell, args=(key, default), width=420
     )
+
+
+def _words(word: str | None) -> set[str | None]:
+    """Every word for the same model: the best run has a number, too."""
+    run = run_of(word) if word else None
+    if run is None:
+        return {word}
+    best = max(
+        (other for other in state.store().runs() if other.accuracy is not None), key=lambda other: other.accuracy or 0.0, default=None
+    )
+    return {word, str(run.number), *([model_choice.BEST] if best and best.id == run.id else [])}
+
+
+def called(word: str, model: "Model") -> str:
+    """What a model is called in a sentence."""
+    return "the bundled model" if word == model_choice.BUNDLED else plain(model.name)
 
 
 def run_of(word: str) -> Run | None:

@@ -11,7 +11,7 @@ def show(view: View) -> None:
     report, on_test = view.report, view.split == "test"
     low, high = report.accuracy_interval
     right = sum(report.confusion[label][label] for label in range(len(report.confusion)))
-    with st.container(horizontal=True, gap="large", key="evaluate-headline"):
+    with st.container(horizontal=True, gap="medium", key="evaluate-headline"):
         st.metric(
             "Accuracy",
             percent(report.accuracy),
@@ -44,8 +44,8 @@ def show(view: View) -> None:
 
 
 def _about(view: View) -> str:
-    judged = f"On {len(view.outputs):,} {view.split} images"
-    when = f", after epoch {view.epoch}" if view.epoch else ""
+    when = f"After epoch {view.epoch}, on" if view.epoch else "On"
+    judged = f"{when} {len(view.outputs):,} {view.split} images"
     if view.split == "test":
-        return f"{judged}{when}. Differences are to the published reference: {percent(REFERENCE_ACCURACY)}, loss {REFERENCE_LOSS:.4f}."
-    return f"{judged}{when}, which were held back from its training. The published reference is known on the test images only."
+        return f"{judged}. Differences are to the published reference: {percent(REFERENCE_ACCURACY)}, loss {REFERENCE_LOSS:.4f}."
+    return f"{judged}, which were held back from its training. The published reference is known on the test images only."

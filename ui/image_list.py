@@ -1,12 +1,12 @@
 """The images behind the matrix: the mistakes, the doubtful and a sample of the right ones; as a gallery, as a table, as a file."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import address, evaluated, gallery, picture_panel, time_machine
+from ui import address, evaluated, gallery, paging, picture_panel, time_machine
 from ui.evaluated import View
 from ui.gallery import PAGE, Item
 from ui.matrix import Chosen
@@ -40,15 +40,14 @@ def show(view: View, chosen: Chosen | None) -> None:
         pages(view, positions, (*view.key, chosen, kind, order))
 
 
-def pages(view: View, positions: "Tensor", about: object, notes: Sequence[str] = (), key: str = "evaluate.gallery") -> None:
+def pages(view: View, positions: "Tensor", about: Hashable, notes: Sequence[str] = (), key: str = "evaluate.gallery") -> None:
     """A gallery of rows of the judgements, a page at a time.
 
     Args:
         about: what the list is; another one begins at its first page.
         notes: for each of all N images a line below it; when it was learnt and forgotten, if there are none.
     """
-    page = _page(len(positions), (key, about))
-    shown = positions[PAGE * (page - 1) : PAGE * page]
+    shown = positions[paging.page(len(positions), PAGE, (key, about), key="evaluate.paged")]
     lines = notes or _notes(view)
     columns = (getattr(view.judgements, name)[shown].tolist() for name in ("index", "truth", "guess", "confidence"))
     items = [Item(*values, note=lines[int(row)] if lines else "") for row, *values in zip(shown.tolist(), *columns, strict=True)]
@@ -130,15 +129,6 @@ def _nothing(kind: str, chosen: Chosen | None) -> str:
     return f"Not one mistake {where}." if kind == "errors" else f"Not one right answer {where}."
 
 
-def _page(count: int, about: object) -> int:
-    """The page that is looked at; a list about something else begins at its first."""
-    if st.session_state.setdefault("evaluate.paged", about) != about:
-        st.session_state["evaluate.paged"] = about
-        st.session_state["page"] = 1
-    number = -(-count // PAGE)
-    return st.pagination(number, key="page", bind="query-params") if number > 1 else 1
-
-
 def _notes(view: View) -> list[str]:
     return _learnt(view.model.sha256, view.split, view.past, view.outputs.labels) if view.past else []
 
@@ -181,7 +171,10 @@ def csv(view: View, positions: "Tensor") -> bytes:
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> Any:
     import pandas as pd
 
-    return pd.DataFrame(rows)[columns]
+    frame = pd.DataFrame(rows)[columns]
+    shares = [name for name in columns if name in ("confidence", "margin", "probability_of_true")]
+    frame[shares] *= 100
+    return frame
 
 
 def _columns() -> dict[str, Any]:
@@ -190,8 +183,8 @@ def _columns() -> dict[str, Any]:
         "index": column.NumberColumn("Image", format="%d"),
         "true": column.TextColumn("True"),
         "predicted": column.TextColumn("Predicted"),
-        "confidence": column.NumberColumn("Confidence", format="percent"),
+        "confidence": column.NumberColumn("Confidence", format="%.2f %%"),
         "loss": column.NumberColumn("Loss", format="%.4f"),
-        "margin": column.NumberColumn("Margin", format="percent", help="The first guess's probability less the second's."),
-        "probability_of_true": column.NumberColumn("Given to the truth", format="percent"),
+        "margin": column.NumberColumn("Margin", format="%.2f %%", help="The first guess's probability less the second's."),
+        "probability_of_true": column.NumberColumn("Given to the truth", format="%.2f %%"),
     }

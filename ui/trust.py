@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ABSTAINS = 0.05  # the share of images that the threshold begins with
+NEAR_ONE = 0.02  # a temperature as near to 1 as this changes nothing that a person could see
 
 
 def show(view: View, chosen: Chosen | None) -> None:
@@ -56,7 +57,9 @@ def _calibration(view: View, logits: "Tensor", labels: "Tensor") -> None:
 def _said(view: View, temperature: float | None, before: float, after: float | None) -> None:
     """What the temperature does, or why there is none."""
     if temperature and after is not None:
-        kind = "too sure of itself" if temperature > 1 else "less sure than it could be"
+        kind = "about as sure as it should be"
+        if abs(temperature - 1) > NEAR_ONE:
+            kind = "too sure of itself" if temperature > 1 else "less sure of itself than it could be"
         same = " Here it is shown on the very images that it was fitted on." if view.split == "validation" else ""
         st.markdown(
             f"Its calibration error is **{percent(before)}**. Divided by a temperature of **{temperature:.3f}**, its logits have "

@@ -8,7 +8,7 @@ from fmnist.errors import FmnistError
 from fmnist.run import Run
 from ui import address, boundary, cell_filter, evaluated, image_list, judged, matrix, model_choice, state
 from ui.evaluated import View
-from ui.labels import percent, plain, points
+from ui.labels import percent, points
 from ui.matrix import Chosen
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def show(view: View, chosen: Chosen | None) -> None:
     if len(outputs) != len(view.outputs) or not bool((outputs.indices == view.outputs.indices).all()):
         st.warning("These two models held back different validation images, so they cannot be compared on them. Choose the test images.")
         return
-    _compare(view, other.name if word != model_choice.BUNDLED else "the bundled model", word, outputs.logits, chosen)
+    _compare(view, evaluated.called(word, other), word, outputs.logits, chosen)
 
 
 def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen | None) -> None:
@@ -44,7 +44,7 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
     confidence, second = logits.softmax(1).max(1)
     found = comparison.compare(first, second, truth)
     noise = seed_noise(view.run, evaluated.run_of(word)) if view.split == "test" else None
-    names = (_called(view), plain(name))
+    names = (_called(view), name)
     st.markdown(f"**{comparison.verdict(found, noise, names)}**")
     _figures(found, names)
     if noise:
@@ -69,13 +69,13 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
 
 
 def _called(view: View) -> str:
-    name = "the bundled model" if view.word == model_choice.BUNDLED else plain(view.model.name)
+    name = evaluated.called(view.word, view.model)
     return f"{name} after epoch {view.epoch}" if view.epoch else name
 
 
 def _figures(found: "Comparison", names: tuple[str, str]) -> None:
     low, high = found.interval
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric("Difference", points(found.difference), width="content", help=f"The accuracy of {names[1]} less that of {names[0]}.")
         st.metric(
             "95 % interval",
