@@ -2,4 +2,73 @@
 
 import streamlit as st
 
+from ui import address, evaluated, state
+
+SECTIONS = {
+    "browse": ":material/photo_library: Browse",
+    "classes": ":material/category: Classes",
+    "augmentation": ":material/flip: Augmentation",
+    "map": ":material/scatter_plot: Map",
+    "labels": ":material/label_off: Suspect labels",
+    "duplicates": ":material/content_copy: Duplicates",
+    "typical": ":material/star: Typical",
+}
+
+
+def choose_section() -> str:
+    address.follow("section", SECTIONS, "browse")
+    chosen = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        required=True,
+        key="section",
+        on_change=turn_to,
+        format_func=lambda name: SECTIONS[name],
+        label_visibility="collapsed",
+    )
+    return chosen or "browse"
+
+
+def turn_to() -> None:
+    """Another section begins at the first page of its list."""
+    address.tell("section", "browse")
+    st.query_params.pop("page", None)
+
+
+def show(section: str, word: str) -> None:
+    """The part that is looked at; only that is imported and computed."""
+    if section == "browse":
+        from ui import browse
+
+        browse.show(word)
+    elif section == "classes":
+        from ui import class_looks
+
+        class_looks.show()
+    elif section == "augmentation":
+        from ui import augmentation_look
+
+        augmentation_look.show()
+    elif section == "map":
+        from ui import feature_map
+
+        feature_map.show(word)
+    elif section == "labels":
+        from ui import doubtful_labels
+
+        doubtful_labels.show(word)
+    elif section == "duplicates":
+        from ui import twins
+
+        twins.show(word)
+    else:
+        from ui import typical_images
+
+        typical_images.show(word)
+
+
 st.title("Explore", anchor=False)
+word = evaluated.model_word("Model", "model")
+section = choose_section()
+state.dataset()
+show(section, word)
