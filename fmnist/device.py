@@ -38,8 +38,13 @@ def prepare(device: str) -> None:
     A number of threads that the person has set by OMP_NUM_THREADS is left alone.
     """
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+        torch.set_num_threads(cores())
     torch.set_flush_denormal(True)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe(device: str) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def begin(word: str, split: "SplitName") -> "background.Job[Outputs]":
     return job
 
 
+def _threads() -> int:
+    """One beside a training, with which every second thread would wait for a core; else all cores."""
+    from fmnist.device import cores
+
+    return 1 if state.store().running() else cores()
+
+
 @st.cache_resource(show_spinner=False, max_entries=24)
 def _model(sha256: str, _source: "Source") -> "Model":
     from fmnist.prediction import read
@@ -66,8 +73,11 @@ def _model(sha256: str, _source: "Source") -> "Model":
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _job(sha256: str, split: "SplitName", _model: "Model") -> "background.Job[Outputs]":
     def work(job: "background.Job[Outputs]") -> "Outputs":
+        import torch
+
         from fmnist.outputs import get
 
+        torch.set_num_threads(_threads())  # of this thread alone
         with _LOADING:  # one at a time: two would only halve each other's speed
             job.step = "This happens once"
             return get(_model, split, state.dataset(), job.advance)
