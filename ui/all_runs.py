@@ -1,5 +1,6 @@
 """The errors that all runs share against those of this one alone: what is hard for everybody, and what only this one cannot do."""
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -21,7 +22,7 @@ WHO = {"all": "Wrong for every model", "alone": "Wrong for this one alone"}
 def show(view: View, chosen: Chosen | None) -> None:
     """This model beside every other one that can be judged on these images."""
     others = [word for word in model_choice.names() if word not in (view.word, model_choice.BEST)]
-    others = [word for word in others if _other(view, word)][:MOST]
+    others = list(islice((word for word in others if _other(view, word)), MOST))  # no more models are loaded than are shown
     if not others:
         st.info("There is no other model yet. Train some runs, and see here what all of them find hard.", icon=":material/groups:")
         return

@@ -71,7 +71,7 @@ def model_word(label: str, key: str, without: str | None = None) -> str:
     default = next(iter(named))
     asked = st.query_params.get(key, default)
     if asked not in named:
-        named[asked] = f"{asked[:40]} (not found)"
+        named[asked] = f"{asked[:40]} (not available)"
     address.follow(key, named, default)
     return st.selectbox(
         label, list(named), format_func=lambda word: named[word], key=key, on_change=address.tell, args=(key, default), width=420

@@ -87,7 +87,7 @@ def confidence(before: "Reliability", after: "Reliability | None" = None) -> Cha
     figure.update_layout(bargap=0.08)
     if after:
         _legend(figure)
-    figure.update_yaxes(type="log", dtick=1)
+    figure.update_yaxes(type="log", dtick=1, tickformat=",")
     share = float(before.counts[-1] / before.counts.sum().clamp(min=1))
     return Chart(_titled(figure, "How sure is it?"), f"Histogram of confidence: {share:.0%} of the images are in the highest bin.")
 
