@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,9 +21,11 @@ def images() -> torch.Tensor:
 
 @pytest.fixture(params=["small blocks", "one block"])
 def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With small blocks some are on the diagonal, some are not, and the last ones are cut off."""
+    """With small blocks some are on the diagonal, some are not, and the last ones are cut off; with short bounds most pairs must be
+    compared in full."""
     if request.param == "small blocks":
         monkeypatch.setattr(duplicates, "BLOCK", 64)
+        monkeypatch.setattr(duplicates, "SHORT", 6)
 
 
 def brute_force(vectors: torch.Tensor) -> list[tuple[float, int, int]]:
@@ -44,6 +47,11 @@ def test_the_most_alike_pairs_equal_brute_force(images: torch.Tensor, by: str, l
     assert list(zip(found.first.tolist(), found.second.tolist(), strict=True)) == [(a, b) for _, a, b in theirs]
     torch.testing.assert_close(found.likeness.double(), torch.tensor([-score for score, _, _ in theirs], dtype=torch.float64))
     assert not found.exact.any()
+
+
+def test_by_pixels_is_the_correlation_of_the_pixels(images: torch.Tensor) -> None:
+    vectors = duplicates.pixels_of(images[:20])
+    np.testing.assert_allclose(vectors @ vectors.T, np.corrcoef(images[:20].flatten(1).double().numpy()), atol=1e-6)
 
 
 @pytest.mark.usefixtures("_blocks")
