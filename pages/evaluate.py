@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from ui import address, cell_filter, confusion_panel, evaluated, headline, image_list, places, state
-from ui.evaluated import View
-from ui.matrix import Chosen
+from ui import address, places, state
+from ui.evaluation import cell_filter, confusion_panel, evaluated, headline, image_list
+from ui.evaluation.evaluated import View
+from ui.evaluation.matrix import Chosen
 
 SECTIONS = {
     "images": ":material/photo_library: Images",
@@ -47,19 +48,19 @@ def section(view: View, chosen: Chosen | None) -> None:
     if name == "images":
         image_list.show(view, chosen)
     elif name == "classes":
-        from ui import class_table
+        from ui.evaluation import class_table
 
         class_table.show(view, chosen)
     elif name == "trust":
-        from ui import trust
+        from ui.evaluation import trust
 
         trust.show(view, chosen)
     elif name == "two":
-        from ui import two_models
+        from ui.evaluation import two_models
 
         two_models.show(view, chosen)
     else:
-        from ui import all_runs
+        from ui.evaluation import all_runs
 
         all_runs.show(view, chosen)
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from ui import address, evaluated, state
+from ui import address, state
+from ui.evaluation import evaluated
 
 SECTIONS = {
     "browse": ":material/photo_library: Browse",
@@ -38,31 +39,31 @@ def turn_to() -> None:
 def show(section: str, word: str) -> None:
     """The part that is looked at; only that is imported and computed."""
     if section == "browse":
-        from ui import browse
+        from ui.exploration import browse
 
         browse.show(word)
     elif section == "classes":
-        from ui import class_looks
+        from ui.exploration import class_looks
 
         class_looks.show()
     elif section == "augmentation":
-        from ui import augmentation_look
+        from ui.exploration import augmentation_look
 
         augmentation_look.show()
     elif section == "map":
-        from ui import feature_map
+        from ui.exploration import feature_map
 
         feature_map.show(word)
     elif section == "labels":
-        from ui import doubtful_labels
+        from ui.exploration import doubtful_labels
 
         doubtful_labels.show(word)
     elif section == "duplicates":
-        from ui import twins
+        from ui.exploration import twins
 
         twins.show(word)
     else:
-        from ui import typical_images
+        from ui.exploration import typical_images
 
         typical_images.show(word)
 

@@ -7,8 +7,9 @@ import streamlit as st
 from fmnist.config import preset
 from fmnist.events import Epoch
 from fmnist.run import Run, Status
-from ui import examples, places, run_rows, state
+from ui import examples, places, state
 from ui.labels import REFERENCE_ACCURACY, REFERENCE_LOSS, percent, plain, points
+from ui.runs import run_rows
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
 

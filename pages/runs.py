@@ -3,7 +3,9 @@
 import streamlit as st
 
 from fmnist.errors import StoreError
-from ui import boundary, places, run_page, run_rows, run_table, start, state
+from ui import boundary, places, state
+from ui.runs import run_page, run_rows, run_table
+from ui.training import start
 
 BUSY_SECONDS = 3.0  # how often the table looks into the store while something is trained or waits
 IDLE_SECONDS = 10.0

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from fmnist.run import Run
-from ui import config_form, config_preview, preparation, run_queue, start, state
+from ui import preparation, state
+from ui.training import config_form, config_preview, run_queue, start
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
 

@@ -1,30 +1,11 @@
-"""Which model a page is about: the bundled one, the best one, or any run that has weights; kept in the address."""
-
-import streamlit as st
+"""Which models a page can be about: the best run, the bundled model, and any run that has weights."""
 
 from fmnist.run import Run, Status
-from ui import run_rows, state
+from ui import state
 from ui.labels import percent
+from ui.runs import run_rows
 
 BUNDLED, BEST = "bundled", "best"
-
-
-def choose(label: str = "Model", *, key: str = "model", without: str | None = None, width: int = 420) -> str:
-    """The word of a model, as `fmnist.prediction.locate` and a MODEL on the command line understand it.
-
-    Args:
-        key: the name in the address, too.
-        without: a model that is not offered, because the page has it already.
-    """
-    named = names()
-    if without in named:
-        del named[without]
-    asked = st.query_params.get(key)
-    if asked and asked not in named:
-        named[asked] = f"{asked[:40]} (not found)"  # a link to what is deleted says so, instead of showing another model
-    return st.selectbox(
-        label, list(named), format_func=lambda word: named.get(str(word)) or str(word), key=key, bind="query-params", width=width
-    )
 
 
 def names() -> dict[str, str]:

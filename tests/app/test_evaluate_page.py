@@ -20,9 +20,10 @@ from fmnist.outputs import Outputs
 from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
-from ui import evaluated, gallery, image_list, judged, matrix, trust, two_models
+from ui import judged
+from ui.evaluation import evaluated, gallery, image_list, matrix, trust, two_models
+from ui.evaluation.matrix import Chosen
 from ui.labels import percent
-from ui.matrix import Chosen
 
 Visit = Callable[..., AppTest]
 SHIRT, T_SHIRT, COAT = 6, 0, 4
@@ -217,7 +218,7 @@ def test_a_click_in_the_matrix_sends_nothing_back_to_it() -> None:
     def page() -> None:
         import streamlit as st
 
-        from ui import matrix
+        from ui.evaluation import matrix
 
         before = st.session_state.get("chosen")
         st.session_state["chosen"] = matrix.show(
@@ -272,7 +273,7 @@ def test_the_table_and_the_file_have_what_the_gallery_shows(visit: Visit, traine
 
 def test_the_gallery_is_sent_what_each_image_is() -> None:
     def page() -> None:
-        from ui import gallery
+        from ui.evaluation import gallery
 
         gallery.show([gallery.Item(17, 6, 4, 0.61, "not learnt"), gallery.Item(3, 1, 1, 1.0)], "data:,", key="g")
 

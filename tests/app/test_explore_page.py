@@ -21,7 +21,8 @@ from fmnist.outputs import Outputs
 from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
-from ui import augmentation_look, doubtful_labels, feature_map, judged, lasso_map, state, thumbnails, tiles, twins, typical_images
+from ui import judged, state, thumbnails
+from ui.exploration import augmentation_look, doubtful_labels, feature_map, lasso_map, tiles, twins, typical_images
 
 Visit = Callable[..., AppTest]
 CONFIG = TrainConfig(network="linear", epochs=3, batch_size=64, train_size=900, validation_size=300, device="cpu", precision="float32")

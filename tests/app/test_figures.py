@@ -4,7 +4,7 @@ import torch
 
 from fmnist.calibration import at_coverage, coverage, reliability
 from fmnist.curves import precision_recall, roc
-from ui import figures
+from ui.evaluation import figures
 
 TRUTH = torch.tensor([0, 0, 1, 1])
 LIKELY = torch.zeros(4, 10)

@@ -11,9 +11,9 @@ from fmnist.events import Epoch, Step
 from fmnist.run import Checkpoint, Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
-from ui import charts
-from ui.charts import View
-from ui.live_curves import Series
+from ui.training import charts
+from ui.training.charts import View
+from ui.training.live_curves import Series
 
 FINITE = some.floats(-1e6, 1e6)
 

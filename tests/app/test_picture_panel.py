@@ -19,7 +19,8 @@ from fmnist.run import Run
 from fmnist.store import Store
 from fmnist.training import TrainState
 from tests.app.conftest import CONFIG, NOBODY
-from ui import answers, explanations, heat, state, thumbnails
+from ui import state, thumbnails
+from ui.picture import answers, explanations, heat
 
 PATIENCE = 120
 EVIL = "![x](http://evil.example/x.png) <b>b</b> :red[r]"
@@ -43,7 +44,7 @@ def panel(runs_store: Store) -> Show:
     def page() -> None:
         import streamlit as st
 
-        from ui import picture_panel
+        from ui.picture import picture_panel
 
         asked = st.session_state
         picture_panel.show(asked.word, asked.split, asked.index, key="panel")
@@ -136,7 +137,7 @@ def test_the_section_stays_chosen_when_another_image_is_opened(panel: Show) -> N
 
 def test_the_dialog_is_named_after_the_image(runs_store: Store, dataset: Dataset) -> None:
     def page() -> None:
-        from ui import picture_panel
+        from ui.picture import picture_panel
 
         picture_panel.open_dialog("bundled", "test", 5, key="panel")
 

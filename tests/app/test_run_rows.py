@@ -3,7 +3,7 @@
 import pytest
 
 from ui.labels import points
-from ui.run_rows import change
+from ui.runs.run_rows import change
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from fmnist.config import TrainConfig
 from fmnist.run import Run, Status, folder
 from fmnist.store import Store
-from ui import run_page, run_table
+from ui.runs import run_page, run_table
 
 Visit = Callable[..., AppTest]
 TABS = ["Settings", "Environment", "Log", "Checkpoints", "Name and note"]

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, preset
 from fmnist.run import Run
 from fmnist.store import Store
-from ui.config_preview import images_in_words
-from ui.run_panel import what_is_lost
+from ui.training.config_preview import images_in_words
+from ui.training.run_panel import what_is_lost
 
 Visit = Callable[..., AppTest]
 
@@ -144,7 +144,8 @@ def test_what_somebody_else_did_a_moment_before_is_said_in_a_sentence(runs: dict
         import streamlit as st
 
         from fmnist.run import Request
-        from ui import run_panel, start, state
+        from ui import state
+        from ui.training import run_panel, start
 
         start.say_what_happened()
         if st.button("Pause"):

@@ -21,7 +21,7 @@ from tests.e2e.conftest import Server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 CONFIG = TrainConfig(network="mlp", epochs=1, batch_size=64, train_size=1500, validation_size=100, device="cpu", precision="float32")
-MARGIN = 22  # px around the points, as in ui/lasso_map.js
+MARGIN = 22  # px around the points, as in ui/exploration/lasso_map.js
 COUNT = 1_000
 
 

@@ -1,0 +1,1 @@
+"""Runs in rows, in a table, and one on its page."""

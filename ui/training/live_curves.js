@@ -1,0 +1,183 @@
+// Draws what ui/training/charts.py describes, and redraws it in place: Plotly.react on the same node with the same uirevision keeps a zoom.
+
+const NARROW = 620 // px; below, the panels stand one under the other, in the order in which they are given
+const GAP = { x: 62, y: 74 } // px between panels, room for ticks and titles
+const MARGIN = { l: 52, r: 12, t: 34, b: 44 }
+const BAR = 28 // px above the first title for Plotly's buttons, which a finger cannot call up by hovering
+
+const touched = () => matchMedia("(pointer: coarse)").matches
+
+let library // one download of plotly.js for the whole page
+
+function loadPlotly() {
+  library ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly)
+    const script = document.createElement("script")
+    script.src = "/assets/plotly.min.js"
+    script.onload = () => resolve(window.Plotly)
+    script.onerror = () => {
+      library = undefined // the next data tries again
+      script.remove()
+      reject(new Error("plotly.min.js"))
+    }
+    document.head.append(script)
+  })
+  return library
+}
+
+const theme = root => {
+  const style = getComputedStyle(root)
+  const value = name => style.getPropertyValue(`--st-${name}`).trim()
+  return {
+    text: value("text-color"),
+    grid: value("border-color"),
+    surface: value("secondary-background-color"),
+    font: value("font") || "sans-serif",
+    palette: value("chart-categorical-colors").split(","),
+  }
+}
+
+function rowsOf(panels, width) {
+  if (width < NARROW) return panels.map(panel => [panel])
+  return [...new Set(panels.map(panel => panel.row))].sort().map(row => panels.filter(panel => panel.row === row))
+}
+
+const heightOf = width => (width < NARROW ? 168 : 195)
+
+function traces(panel, index, data, look) {
+  const suffix = index ? index + 1 : ""
+  return panel.series.map((series, order) => {
+    const color = look.palette[series.color % look.palette.length]
+    const marks = series.style === "marks"
+    return {
+      type: "scatter",
+      name: series.name,
+      x: data.x[series.x],
+      y: series.y,
+      xaxis: `x${suffix}`,
+      yaxis: `y${suffix}`,
+      mode: marks ? "lines+markers" : "lines",
+      opacity: series.style === "faint" ? 0.35 : 1,
+      line: { color, width: series.style === "faint" ? 1 : 2, dash: marks && order ? "dot" : "solid" },
+      marker: { color, size: 7, symbol: order ? "diamond" : "circle" },
+      hovertemplate: panel.format ? `%{y:${panel.format}}` : "%{y:.4f}",
+      showlegend: false,
+    }
+  })
+}
+
+// The title says what each line is, in its colour and with its mark, so no legend takes room from the curves.
+function title(panel, x, y, look) {
+  const names = panel.series.length > 1
+    ? panel.series.map((series, order) => {
+      const color = look.palette[series.color % look.palette.length]
+      const mark = series.style === "marks" ? (order ? "◆" : "●") : series.style === "faint" ? "┄" : "━"
+      return `<span style="color:${color}">${mark}</span> ${series.name}`
+    })
+    : []
+  return {
+    text: [`<b>${panel.title}</b>`, ...names].join("&nbsp;&nbsp; "),
+    xref: "paper", yref: "paper", x, y, xanchor: "left", yanchor: "bottom", yshift: 5, xshift: -30, showarrow: false,
+    font: { size: 12.5, color: look.text },
+  }
+}
+
+const isEmpty = panel => panel.series.every(series => series.y.length === 0)
+
+const hint = (x, y, look) => ({
+  text: "after the first epoch", xref: "paper", yref: "paper", x, y, xanchor: "center", yanchor: "middle", showarrow: false, font: { size: 12, color: look.text }, opacity: 0.6,
+})
+
+function drawing(data, width, look) {
+  const rows = rowsOf(data.panels, width)
+  const heights = rows.map(() => heightOf(width))
+  const margin = touched() ? { ...MARGIN, t: MARGIN.t + BAR } : MARGIN
+  const inner = { width: width - MARGIN.l - MARGIN.r, height: heights.reduce((sum, height) => sum + height + GAP.y, -GAP.y) }
+  const layout = {
+    width, height: inner.height + margin.t + margin.b, margin: { ...margin, pad: 0 }, autosize: false,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: look.font, size: 12, color: look.text },
+    hovermode: "x unified", hoverlabel: { bgcolor: look.surface, bordercolor: look.grid, font: { color: look.text } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: look.text, activecolor: look.palette[0] },
+    dragmode: touched() ? false : "zoom", // a finger scrolls the page; the buttons zoom
+    uirevision: data.revision, annotations: [],
+  }
+  const all = []
+  let index = 0
+  let top = inner.height
+  rows.forEach((row, place) => {
+    const bottom = top - heights[place]
+    const shares = row.map(panel => panel.share ?? 1)
+    const unit = (inner.width - GAP.x * (row.length - 1)) / shares.reduce((sum, share) => sum + share)
+    let left = 0
+    row.forEach((panel, column) => {
+      const cell = unit * shares[column]
+      const suffix = index ? index + 1 : ""
+      const across = [left / inner.width, (left + cell) / inner.width]
+      const up = [bottom / inner.height, top / inner.height]
+      const axis = { gridcolor: look.grid, linecolor: look.grid, zeroline: false, automargin: false }
+      layout[`xaxis${suffix}`] = {
+        ...axis, domain: across, anchor: `y${suffix}`, matches: index ? "x" : undefined, rangemode: "tozero", showgrid: false, showline: true,
+        ticks: "outside", tickcolor: look.grid, ticklen: 4, nticks: cell < 340 ? 5 : 12,
+        title: { text: data.x_title, standoff: 6, font: { size: 11.5 } },
+        unifiedhovertitle: { text: `${data.x_title} %{x:,.6~g}` },
+      }
+      layout[`yaxis${suffix}`] = {
+        ...axis, domain: up, anchor: `x${suffix}`, type: panel.log ? "log" : "linear", tickformat: panel.format, nticks: 6,
+        ...(isEmpty(panel) ? { range: [0, 1], showticklabels: false, showgrid: false } : {}),
+        ...(panel.from_zero ? { range: [0, 1.08 * Math.max(...panel.series.flatMap(series => series.y), 1e-12)] } : {}),
+      }
+      layout.annotations.push(title(panel, across[0], up[1], look))
+      if (isEmpty(panel)) layout.annotations.push(hint((across[0] + across[1]) / 2, (up[0] + up[1]) / 2, look))
+      all.push(...traces(panel, index, data, look))
+      index += 1
+      left += cell + GAP.x
+    })
+    top = bottom - GAP.y
+  })
+  return { traces: all, layout }
+}
+
+const OPTIONS = {
+  displaylogo: false,
+  responsive: false,
+  scrollZoom: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  toImageButtonOptions: { filename: "curves", scale: 2 },
+}
+
+async function draw(root) {
+  const chart = root.querySelector(".fm-chart")
+  const note = root.querySelector(".fm-note")
+  try {
+    const Plotly = await loadPlotly()
+    const width = Math.floor(root.clientWidth)
+    if (!root.isConnected || !width) return // on a hidden tab: the observer draws when it is shown
+    const { traces: all, layout } = drawing(root.curves, width, theme(root)) // the newest data, also after a wait
+    await Plotly.react(chart, all, layout, { ...OPTIONS, displayModeBar: touched() ? true : "hover" })
+    note.hidden = true
+  } catch (error) {
+    note.hidden = false
+    note.textContent = `The curves could not be drawn (${error.message}). Reload the page; the training itself goes on.`
+  }
+}
+
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".fm-curves")
+  root.curves = data
+  root.setAttribute("aria-label", data.label)
+  draw(root)
+  if (!root.observer) {
+    let width = root.clientWidth
+    root.observer = new ResizeObserver(() => {
+      if (Math.floor(root.clientWidth) === Math.floor(width)) return
+      width = root.clientWidth
+      draw(root)
+    })
+    root.observer.observe(root)
+  }
+  return () => {
+    root.observer.disconnect()
+    window.Plotly?.purge(root.querySelector(".fm-chart"))
+  }
+}

@@ -1,0 +1,66 @@
+"""The button that starts a training: one click, one run."""
+
+import time
+import uuid
+
+import streamlit as st
+
+from fmnist.config import TrainConfig
+from fmnist.errors import ConfigError, StoreError
+from fmnist.run import Run
+from ui import state
+from ui.labels import plain
+from ui.training.config_form import Answer
+
+DOUBLE_CLICK_SECONDS = 2.0  # clicks this close on the same settings are one
+_NOTICE, _NAME, _CLICK = "train.notice", "train.name", "train.click"
+
+
+def say_what_happened() -> None:
+    """The sentence that the last action left for the next drawing of the page."""
+    if notice := st.session_state.pop(_NOTICE, None):
+        st.toast(plain(notice))
+
+
+def button(answer: Answer) -> None:
+    """Ask for a name and start; where the form has no valid answer, say why instead."""
+    if st.session_state.pop(f"{_NAME}.used", False):
+        st.session_state[_NAME] = ""
+    st.text_input("Name (optional)", key=_NAME, max_chars=64, placeholder="Run and its number, if empty", persist_state="session")
+    if answer.problem:
+        st.error(plain(answer.problem), icon=":material/error:")
+    clicked = st.button(
+        "Start training", icon=":material/play_arrow:", type="primary", width="stretch", disabled=answer.config is None, key="train.start"
+    )
+    if clicked and answer.config:
+        _start(answer.config, st.session_state[_NAME].strip())
+
+
+def _start(config: TrainConfig, name: str) -> None:
+    try:
+        run = _create(config, name)
+    except (ConfigError, StoreError) as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    before = [other for other in state.store().queue() if other.device == run.device and other.position < run.position]
+    before += [other for other in state.store().running() if other.device == run.device]
+    when = f"after {len(before)} other{'s' if len(before) > 1 else ''}" if before else "now"
+    st.session_state[_NOTICE] = f"{run.name} starts {when}."
+    st.session_state[f"{_NAME}.used"] = True
+    st.rerun()
+
+
+def _create(config: TrainConfig, name: str) -> Run:
+    """A new run at the end of the queue; the same one again for the second half of a double click.
+
+    Raises:
+        ConfigError: this machine does not have the device.
+        StoreError: the store or the name does not allow it.
+    """
+    from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts a training
+
+    token, settings, at = st.session_state.get(_CLICK, ("", None, 0.0))
+    if settings != config or time.monotonic() - at > DOUBLE_CLICK_SECONDS:
+        token = uuid.uuid4().hex
+        st.session_state[_CLICK] = (token, config, time.monotonic())
+    return state.store().create(config, device=resolve(config.device), name=name or None, token=token)
