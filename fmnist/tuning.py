@@ -6,7 +6,7 @@ import sys
 
 SPINS = 20_000  # about ten microseconds
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-_KEEP = 1 << 30  # bytes
+_KEEP = 128 << 20  # bytes: about what a step of the reference network needs; with a gigabyte the process grows by 300 MB for nothing
 
 
 def tune() -> None:
@@ -25,7 +25,7 @@ def spin_briefly() -> None:
 
 
 def _keep_memory() -> None:
-    """Let glibc's malloc keep what a step frees, up to a gigabyte, instead of giving it back to the kernel.
+    """Let glibc's malloc keep what a step frees, up to 128 MB, instead of giving it back to the kernel.
 
     The next step takes the same megabytes again, and the kernel clears each page of them anew: hundreds of page faults a step,
     2 to 5 % of its time. Measured in docs/experiments.md.

@@ -25,6 +25,8 @@ def show(word: str) -> None:
         "An image is here if the model gives another class at least the probability that this class usually has where it is the label "
         "(confident learning, arXiv 1911.00068). Some labels are wrong, some images could be either, and some the model has not understood."
     )
+    if found.seen.all():
+        st.caption("This model was trained on every one of them, so it may have learnt wrong labels by heart. " + _ADVICE)
     mixed = 0 < int(found.seen.sum()) < len(found)
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         seen = choices.one_of("Images", SEEN, key="seen", help=_SEEN) if mixed else choices.ALL
@@ -112,7 +114,5 @@ def _suspects(sha256: str, _model: "Model", _outputs: "Outputs") -> "Suspects":
     return find(_outputs.logits, _outputs.labels, seen)
 
 
-_SEEN = (
-    "A doubt about an image that was held out is worth more: a model can learn a wrong label by heart. Train with validation images, "
-    "or with fewer training images, to have more of them."
-)
+_ADVICE = "Train with validation images, or with fewer training images, to have more that it has not seen."
+_SEEN = "A doubt about an image that was held out is worth more: a model can learn a wrong label by heart. " + _ADVICE

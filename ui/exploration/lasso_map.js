@@ -11,7 +11,7 @@ function theme(root) {
   const style = getComputedStyle(root)
   const value = name => style.getPropertyValue(`--st-${name}`).trim()
   return {
-    text: value("text-color"), ground: value("background-color"), primary: value("primary-color"), grey: value("border-color"),
+    text: value("text-color"), ground: value("background-color"), primary: value("primary-color"),
     wrong: value("orange-color") || "#e4572e", font: value("font") || "sans-serif", palette: value("chart-categorical-colors").split(","),
   }
 }
@@ -24,7 +24,7 @@ const groupOf = (data, row) => (data.colour === "error" ? Number(isWrong(data, r
 
 const groupsOf = (data, look) =>
   data.colour === "error"
-    ? [{ name: "right", colour: look.grey }, { name: "wrong", colour: look.wrong }]
+    ? [{ name: "right", colour: look.palette.at(-1) }, { name: "wrong", colour: look.wrong }]
     : data.names.map((name, index) => ({ name, colour: look.palette[index % look.palette.length] }))
 
 const isShown = (map, row) => !map.hidden.has(groupOf(map.data, row))
