@@ -25,7 +25,7 @@ def show(word: str) -> None:
         "An image is here if the model gives another class at least the probability that this class usually has where it is the label "
         "(confident learning, arXiv 1911.00068). Some labels are wrong, some images could be either, and some the model has not understood."
     )
-    if found.seen.all():
+    if len(found) and found.seen.all():
         st.caption("This model was trained on every one of them, so it may have learnt wrong labels by heart. " + _ADVICE)
     mixed = 0 < int(found.seen.sum()) < len(found)
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
