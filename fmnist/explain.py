@@ -1,6 +1,7 @@
-"""Why a network says what it says of one image: three maps of 28 x 28, each an answer to another question.
+"""Why a network says what it says of one image: four maps of 28 x 28, each an answer to another question.
 
-- Grad-CAM: which places of the last feature maps speak for the class?
+- Grad-CAM: where is what speaks for the class, wherever it may stand?
+- HiResCAM: which places of the last feature maps speak for the class?
 - Input gradient: which pixels would change the score if they were a little brighter?
 - Occlusion: how much does the probability fall when a place is covered?
 
@@ -43,17 +44,42 @@ def grad_cam(model: Classifier, image: Tensor, target: int) -> Tensor | None:
 
     Source: Selvaraju et al., Grad-CAM (arXiv 1610.02391), equations 1 and 2; checked by hand in test_explain.py.
     """
+    found = _last_maps(model, image, target)
+    if found is None:
+        return None
+    maps, slope = found
+    return _seen(slope.mean((2, 3), keepdim=True) * maps)
+
+
+def hires_cam(model: Classifier, image: Tensor, target: int) -> Tensor | None:
+    """Where the last feature maps speak for a class, each place weighted by its own gradient instead of by the mean over the map.
+
+    A network whose linear layers see every place by itself, as the reference's do, may want a map here and not there; the mean of its
+    gradients then says little and is often below zero, so that Grad-CAM is empty (for 25 of the first 200 test images with the
+    bundled model; this one for none). Arguments and result as in `grad_cam`.
+
+    Source: Draelos and Carin, HiResCAM (arXiv 2011.08891), equation 5; checked by hand in test_explain.py.
+    """
+    found = _last_maps(model, image, target)
+    return None if found is None else _seen(found[0] * found[1])
+
+
+def _last_maps(model: Classifier, image: Tensor, target: int) -> tuple[Tensor, Tensor] | None:
+    """The maps of the last convolution, behind its ReLU, and the gradient of a class's score by them: both (1, C, H, W)."""
     steps = inside.parts(model)
     place = next((place for place in reversed(inside.places(model)) if isinstance(place.part, nn.Conv2d | Residual)), None)
     if place is None:
         return None
     with _gradients():
-        maps = inside.run(steps[: place.index + 1], normalised(image[None])).detach().requires_grad_()  # (1, C, H, W)
+        maps = inside.run(steps[: place.index + 1], normalised(image[None])).detach().requires_grad_()
         score = model.head(inside.run(steps[place.index + 1 :], maps))[0, _checked(target)]
         (slope,) = torch.autograd.grad(score, maps)
-    weights = slope.mean((2, 3), keepdim=True)  # (1, C, 1, 1)
-    seen = (weights * maps.detach()).sum(1, keepdim=True).relu()  # (1, 1, H, W)
-    fine = F.interpolate(seen, size=(SIDE, SIDE), mode="bilinear")[0, 0].float().cpu()
+    return maps.detach(), slope
+
+
+def _seen(weighted: Tensor) -> Tensor:
+    """The sum over the maps (1, C, H, W), where it is above zero, enlarged to the image: float32 (28, 28), the largest is 1."""
+    fine = F.interpolate(weighted.sum(1, keepdim=True).relu(), size=(SIDE, SIDE), mode="bilinear")[0, 0].float().cpu()
     return fine / fine.max() if fine.max() > 0 else fine
 
 

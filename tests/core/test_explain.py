@@ -116,6 +116,15 @@ def test_grad_cam_takes_the_last_maps_of_each_network_behind_their_relu(network:
 @pytest.mark.parametrize("network", ["linear", "mlp"])
 def test_there_is_no_grad_cam_without_a_convolution(network: str):
     assert explain.grad_cam(build(network).eval(), noise(), 0) is None
+    assert explain.hires_cam(build(network).eval(), noise(), 0) is None
+
+
+def test_hires_cam_by_hand_sees_only_where_the_class_looks(image: Tensor):
+    """Class 3 takes bright for 0.5 in the upper 14 rows and dark for -0.25 everywhere: what is left is the square, which lies there."""
+    torch.testing.assert_close(explain.hires_cam(one_convolution(), image, 3), (image == 255).float())
+    lower = image.roll(14, 0)  # the square in rows 18 to 25, where class 3 does not look; Grad-CAM sees it all the same
+    assert explain.hires_cam(one_convolution(), lower, 3).eq(0).all()  # type: ignore[union-attr]
+    torch.testing.assert_close(explain.grad_cam(one_convolution(), lower, 3), (lower == 255).float())
 
 
 # ---- input gradient --------------------------------------------------------------------------------------------------------------------
@@ -192,6 +201,7 @@ def test_squares_that_cannot_cover_the_image_are_refused(size: int, stride: int)
 
 MAPS: dict[str, Callable[[Classifier, Tensor, int], Tensor | None]] = {
     "grad_cam": explain.grad_cam,
+    "hires_cam": explain.hires_cam,
     "input_gradient": explain.input_gradient,
     "occlusion": explain.occlusion,
 }

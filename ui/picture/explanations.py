@@ -1,4 +1,4 @@
-"""Why a model says what it says of one image: three maps beside each other, and how each is to be read."""
+"""Why a model says what it says of one image: four maps beside each other, and how each is to be read."""
 
 from dataclasses import dataclass
 from html import escape
@@ -34,7 +34,7 @@ class Explanation:
 
 
 def show(model: "Model", image: "Tensor", probabilities: list[float], *, key: str) -> None:
-    """Ask which class is to be explained (the guess at first), and draw the three maps for it."""
+    """Ask which class is to be explained (the guess at first), and draw the four maps for it."""
     from fmnist.data import CLASS_NAMES
 
     guess = max(range(len(probabilities)), key=probabilities.__getitem__)
@@ -48,10 +48,10 @@ def show(model: "Model", image: "Tensor", probabilities: list[float], *, key: st
     )
     found = _explanations(model.sha256, image.numpy().tobytes(), target, model, image)
     st.html(_STYLE + f'<div class="fm-why">{"".join(_figure(each) for each in found)}</div>')
-    if len(found) < 3:
-        st.caption("Grad-CAM needs a convolution, and this network has none.")
+    if len(found) < 4:
+        st.caption("Grad-CAM and HiResCAM need a convolution, and this network has none.")
     st.caption(
-        f"All three are about **{plain(CLASS_NAMES[target])}**, whether it is right or not. They show what this network reacts to, "
+        f"All of them are about **{plain(CLASS_NAMES[target])}**, whether it is right or not. They show what this network reacts to, "
         "not why a person would decide so. The image is drawn dark on white below the colours."
     )
 
@@ -71,8 +71,8 @@ def _explanations(sha256: str, pixels: bytes, target: int, _model: "Model", _ima
     from fmnist.data import CLASS_NAMES
 
     name = CLASS_NAMES[target]
-    found = [_grad_cam(_model, _image, target, name), _gradient(_model, _image, target, name), _occlusion(_model, _image, target, name)]
-    return [each for each in found if each]
+    ways = (_occlusion, _hires_cam, _grad_cam, _gradient)
+    return [found for way in ways if (found := way(_model, _image, target, name))]
 
 
 def _grad_cam(model: "Model", image: "Tensor", target: int, name: str) -> Explanation | None:
@@ -81,10 +81,20 @@ def _grad_cam(model: "Model", image: "Tensor", target: int, name: str) -> Explan
     seen = grad_cam(model.network, image, target)
     if seen is None:
         return None
-    words = f"Where the last convolution found something that speaks for {name}. Red: much. White: nothing, or what speaks against it."
+    words = f"Where the last convolution found what speaks for {name} on the whole image, wherever it stands. Red: much. White: nothing."
     if not seen.any():
-        words = f"Nothing that the last convolution found speaks for {name}."
+        words = f"Nothing that the last convolution found speaks for {name} wherever it stands. HiResCAM asks place by place."
     return Explanation("Grad-CAM", _drawn(image, seen), heat.HALF_SCALE, ("nothing", "most"), words)
+
+
+def _hires_cam(model: "Model", image: "Tensor", target: int, name: str) -> Explanation | None:
+    from fmnist.explain import hires_cam
+
+    seen = hires_cam(model.network, image, target)
+    if seen is None:
+        return None
+    words = f"Where the last convolution found what speaks for {name} just there. Red: much. White: nothing, or what speaks against it."
+    return Explanation("HiResCAM", _drawn(image, seen), heat.HALF_SCALE, ("nothing", "most"), words)
 
 
 def _gradient(model: "Model", image: "Tensor", target: int, name: str) -> Explanation:
