@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -25,6 +26,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: small s
 from fmnist.config import TrainConfig
 from fmnist.home import data_folder
 from fmnist.store import Store
+
+
+@pytest.fixture(autouse=True)
+def numbers_stay_whole() -> Iterator[None]:
+    """A training flushes denormal numbers in its thread; what comes after a test that trains here has them again."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture
