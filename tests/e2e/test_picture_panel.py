@@ -42,7 +42,7 @@ def test_an_image_is_opened_its_neighbours_come_by_themselves_and_other_sections
     page.goto(f"/evaluate?model={run_number}")
     page.get_by_role("group").get_by_role("button", name="predicted").first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Grad-CAM needs a convolution")).to_be_visible()
+    expect(dialog.get_by_text("Grad-CAM and HiResCAM need a convolution")).to_be_visible()
     dialog.get_by_role("radio", name="Nearest").click()
     expect(dialog.locator(".fm-thumbs figure")).to_have_count(10)
     dialog.get_by_role("radio", name="Models").click()
