@@ -16,7 +16,7 @@ from fmnist.store import Store
 from tests.e2e.conftest import Server, serving, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-EPOCHS = 12  # of the training whose server is killed: enough to be in the middle, few enough to see the end
+EPOCHS = 60  # of the training whose server is killed: fast machines take five seconds for twelve, and the page must see the middle
 LAST_POINT = "() => document.querySelector('.st-key-train-live-panel .js-plotly-plot')?.data[0].x.at(-1)"
 
 # Counts what somebody who stares at the curves would see: frames without curves, other nodes, and every new last point.
