@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,21 +34,28 @@ def run() -> dict[str, Any]:
 
 def _once(browser: Browser) -> tuple[float, float]:
     """Seconds until a fresh server answers, and from then on until the first visitor reads the heading of the first page."""
+    begun = time.monotonic()
+    with dashboard() as url:
+        up = time.monotonic()
+        page = browser.new_context().new_page()
+        page.goto(url)
+        page.get_by_role("heading", level=1, name="Fashion-MNIST studio").wait_for()
+        return up - begun, time.monotonic() - up
+
+
+@contextmanager
+def dashboard() -> Iterator[str]:
+    """The address of a fresh server with an empty store, which has just answered for the first time."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     with tempfile.TemporaryDirectory() as home:
         _lend_data(Path(home))
         command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={url.rpartition(':')[2]}"]
-        begun = time.monotonic()
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "FMNIST_HOME": home}) as server:
             try:
                 _until_it_answers(url)
-                up = time.monotonic()
-                page = browser.new_context().new_page()
-                page.goto(url)
-                page.get_by_role("heading", level=1, name="Fashion-MNIST studio").wait_for()
-                return up - begun, time.monotonic() - up
+                yield url
             finally:
                 server.terminate()
 
