@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fmnist import computation
-from fmnist.archives import ARCHIVES
+from fmnist import outputs as outputs_of
 from fmnist.computation import Computation, Tell
 from fmnist.outputs import Outputs
 from fmnist.prediction import Model
@@ -85,10 +85,8 @@ def expected_seconds(count: int) -> float:
 
 def tsne_of(model: Model, outputs: Outputs, count: int) -> Computation:
     """The t-SNE map of `sample(len(outputs), count)`; its result is {"coordinates": float32 (count, 2)}, its input {"features"}."""
-    images = ARCHIVES["test images" if outputs.split == "test" else "train images"].sha256
-    held_back = str(model.config.validation_size) if outputs.split == "validation" and model.config else ""
-    about = {"map": "t-SNE 1", "model": model.sha256, "split": outputs.split, "held_back": held_back, "images": images, "count": str(count)}
-    return Computation("fmnist.maps", model.folder / f"{model.sha256[:16]}-{outputs.split}-tsne-{count}.safetensors", about)
+    origin = {**outputs_of.about(model, outputs.split), "map": "t-SNE 1", "count": str(count)}
+    return Computation("fmnist.maps", model.folder / f"{model.sha256[:16]}-{outputs.split}-tsne-{count}.safetensors", origin)
 
 
 def _compute(inputs: dict[str, Tensor], tell: Tell) -> dict[str, Tensor]:

@@ -73,12 +73,12 @@ def get(model: Model, name: SplitName, dataset: Dataset, progress: Callable[[flo
         ConfigError: nothing was held back from this model, and its validation images are asked for.
     """
     split, indices = images_of(name, dataset, model)
-    path, about = model.folder / f"{model.sha256[:16]}-{name}.safetensors", _about(model, name)
-    found = cache.find(path, about)
+    path, origin = model.folder / f"{model.sha256[:16]}-{name}.safetensors", about(model, name)
+    found = cache.find(path, origin)
     if found is None or found["logits"].shape[0] != len(split):
         logits, features = compute(model, split.images, progress)
         found = {"logits": logits, "features": features}
-        cache.keep(path, found, about)
+        cache.keep(path, found, origin)
     return Outputs(name, indices, split.labels, found["logits"], found["features"])
 
 
@@ -96,7 +96,7 @@ def _batches(model: Model, images: Tensor, progress: Callable[[float], None]) ->
         progress(min(1.0, (start + BATCH) / len(images)))
 
 
-def _about(model: Model, name: SplitName) -> dict[str, str]:
+def about(model: Model, name: SplitName) -> dict[str, str]:
     """What a result belongs to: these weights, and these images."""
     held_back = str(model.config.validation_size) if name == "validation" and model.config else ""
     images = ARCHIVES["test images" if name == "test" else "train images"].sha256

@@ -1,4 +1,4 @@
-"""The choices of the Explore page, in the address under short words."""
+"""Choices that several pages ask for, in the address under short words."""
 
 from collections.abc import Mapping, Sequence
 

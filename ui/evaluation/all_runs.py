@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist.errors import FmnistError
-from ui import address, background, judged, model_choice
+from ui import background, choices, judged, model_choice
 from ui.evaluation import evaluated, figures, image_list
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
@@ -77,10 +77,7 @@ def _compare(view: View, chosen: Chosen | None, answers: "dict[str, Tensor]") ->
         "its own weakness, or its luck."
     )
     drawn.plotly_chart(chart.figure, alt=chart.alt, config={"displaylogo": False})
-    address.follow("who", WHO, "all")
-    who = st.segmented_control(
-        "Images", list(WHO), required=True, key="who", on_change=address.tell, args=("who", "all"), format_func=lambda each: WHO[each]
-    )
+    who = choices.one_of("Images", WHO, key="who")
     positions = shared.by_all if who != "alone" else (shared.alone == 0).nonzero().squeeze(1)
     positions = _fitting(view, chosen, positions)
     if not len(positions):

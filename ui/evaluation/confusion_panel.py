@@ -4,7 +4,7 @@ from typing import cast
 
 import streamlit as st
 
-from ui import address
+from ui import choices
 from ui.evaluation import cell_filter, matrix
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen, Mode
@@ -31,22 +31,17 @@ def show(view: View) -> Chosen | None:
 
 def _controls() -> tuple[Mode, bool, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        address.follow("numbers", NUMBERS, "counts")
-        mode = st.segmented_control(
+        mode = choices.one_of(
             "Numbers",
-            list(NUMBERS),
-            required=True,
+            NUMBERS,
             key="numbers",
-            on_change=address.tell,
-            args=("numbers", "counts"),
-            format_func=lambda mode: NUMBERS[mode],
             help="Shares of a row say what becomes of a class; shares of a column say what a guess is worth.",
         )
         diagonal = st.toggle("Right answers", True, key="diagonal", bind="query-params", help="Show or hide the diagonal.")
         similar = st.toggle(
             "Group similar classes", key="similar", bind="query-params", help="Classes that are taken for each other stand side by side."
         )
-    return cast(Mode, mode or "counts"), diagonal, similar
+    return cast(Mode, mode), diagonal, similar
 
 
 def _order(view: View, similar: bool) -> list[int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import address, paging
+from ui import choices, paging
 from ui.evaluation import evaluated, gallery, time_machine
 from ui.evaluation.evaluated import View
 from ui.evaluation.gallery import PAGE, Item
@@ -78,36 +78,16 @@ def _controls(view: View, chosen: Chosen | None) -> tuple[str, str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = kinds[0]
         if len(kinds) > 1:
-            address.follow("show", kinds, kinds[0])
-            kind = (
-                st.segmented_control(
-                    "Show",
-                    kinds,
-                    required=True,
-                    key="show",
-                    on_change=address.tell,
-                    args=("show", kinds[0]),
-                    format_func=lambda kind: KINDS[kind],
-                )
-                or kinds[0]
-            )
+            kind = choices.one_of("Show", {each: KINDS[each] for each in kinds}, key="show")
         order = "confidence"
         if kind != "right":
-            orders = RECORDED if view.epoch else tuple(ORDERS)
-            address.follow("sort", orders, orders[0])
-            order = (
-                st.segmented_control(
-                    "Sort by",
-                    orders,
-                    required=True,
-                    key="sort",
-                    on_change=address.tell,
-                    args=("sort", orders[0]),
-                    format_func=lambda order: ORDERS[order],
-                    help="Mistakes that it was most sure of come first; where it was right, those that it was least sure of. "
-                    "The margin is the distance between its first and its second guess.",
-                )
-                or orders[0]
+            orders = {each: ORDERS[each] for each in (RECORDED if view.epoch else ORDERS)}
+            order = choices.one_of(
+                "Sort by",
+                orders,
+                key="sort",
+                help="Mistakes that it was most sure of come first; where it was right, those that it was least sure of. "
+                "The margin is the distance between its first and its second guess.",
             )
         as_table = st.toggle("As a table", key="table", bind="query-params")
     return kind, order, as_table

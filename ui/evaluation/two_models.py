@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmnist.errors import FmnistError
 from fmnist.run import Run
-from ui import address, boundary, judged, model_choice, state
+from ui import boundary, choices, judged, model_choice, state
 from ui.evaluation import cell_filter, evaluated, image_list, matrix
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
@@ -130,19 +130,7 @@ def _pictures(view: View, chosen: Chosen | None, name: str, second: "Tensor", co
         change: _fitting(view, chosen, second, comparison.positions(view.judgements.guess, second, view.judgements.truth, change))
         for change in CHANGES
     }
-    address.follow("change", CHANGES, "fixed")
-    change = (
-        st.segmented_control(
-            "Images",
-            list(CHANGES),
-            required=True,
-            key="change",
-            on_change=address.tell,
-            args=("change", "fixed"),
-            format_func=lambda each: f"{CHANGES[each]} ({len(found[each]):,})",
-        )
-        or "fixed"
-    )
+    change = choices.one_of("Images", {each: f"{word} ({len(found[each]):,})" for each, word in CHANGES.items()}, key="change")
     if not len(found[change]):
         st.info("No such image here.", icon=":material/check:")
         return
