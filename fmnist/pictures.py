@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,14 +30,45 @@ STRIP = 0.04  # of the side: the border that is taken for background
 TONES = (60, 255)  # the darkest and brightest part of a garment after stretching, of 255
 
 
+Kind = Literal["image", "drawing", "photo"]  # an image of the dataset's own form, lines on a plain ground, anything else
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a picture is prepared; every default is "automatic", so that `Settings()` is what happens when nobody chooses."""
+
+    kind: Literal["auto", "drawing", "photo"] = "auto"  # what the picture is taken for
+    separate: Literal["auto", "colour", "off"] = "auto"  # the garment from the background: GrabCut, by colour alone, not at all
+    threshold: float | None = None  # 0-1: how far from the background's colour a garment begins; None = found by Otsu's method
+    polarity: Literal["auto", "dark", "bright"] = "auto"  # the garment is darker or brighter than its background
+    fill: Literal["auto", "on", "off"] = "auto"  # what closed or nearly closed outlines enclose belongs to the garment
+    thickness: int = 0  # -3 to 3: lines or the garment's edge thinner or thicker, in steps
+    crop: bool = True  # tightly around what was found, as the dataset has it
+    tone: bool = True  # stretch the garment's tones to the dataset's
+
+
+AUTOMATIC = Settings()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from a picture to the image."""
+
+    name: str
+    picture: np.ndarray  # uint8 (H, W) or (H, W, 3)
+    note: str = ""  # what was done or found, in plain words
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A picture as the network will see it, and how it came to be."""
 
     image: Tensor  # uint8 (28, 28)
-    steps: tuple[tuple[str, np.ndarray], ...]  # name, uint8 (H, W) or (H, W, 3); the last one is the image
+    steps: tuple[Step, ...]  # the last one is the image
     found: bool  # whether anything but background was there
     reason: str | None  # why not
+    kind: Kind = "photo"  # what it was taken for
+    remarks: tuple[str, ...] = ()  # what is odd about it, in words: "outline only", "two objects", "background not removed"
 
 
 def read(source: bytes | Path) -> Image.Image:
@@ -103,27 +135,31 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.copy() if picture.mode in ("L", "RGB") else picture.convert("RGB")
 
 
-def to_image(picture: Image.Image) -> Prepared:
+def to_image(picture: Image.Image, settings: Settings = AUTOMATIC) -> Prepared:
     """A picture in mode L or RGB as the dataset would have it, with every step of the way."""
     grey = np.asarray(picture.convert("L"))
     if _is_like_the_dataset(grey):
         return Prepared(
-            torch.from_numpy(grey.copy()), (("as it is", grey),), bool(grey.any()), None if grey.any() else "the picture is empty"
+            torch.from_numpy(grey.copy()),
+            (Step("as it is", grey),),
+            bool(grey.any()),
+            None if grey.any() else "the picture is empty",
+            "image",
         )
     small = _shrunk(picture)
-    steps: list[tuple[str, np.ndarray]] = [("original", np.asarray(small))]
+    steps = [Step("original", np.asarray(small))]
     distance = _distance_from_border(np.asarray(small.convert("RGB"), dtype=np.float32))
     mask = distance > max(LEAST_CONTRAST, _otsu(distance))
     if not mask.any() or distance.max() < 2 * LEAST_CONTRAST:
         empty = np.zeros((SIDE, SIDE), np.uint8)
-        return Prepared(torch.from_numpy(empty), (*steps, ("nothing found", empty)), False, "nothing stands out from the background")
-    steps.append(("garment", (mask * 255).astype(np.uint8)))
+        return Prepared(torch.from_numpy(empty), (*steps, Step("nothing found", empty)), False, "nothing stands out from the background")
+    steps.append(Step("garment", (mask * 255).astype(np.uint8)))
     tones = _tones(np.asarray(small.convert("L"), dtype=np.float32), mask)
-    steps.append(("bright on black", tones))
+    steps.append(Step("bright on black", tones))
     cropped = _crop(tones, mask)
-    steps.append(("cropped", cropped))
+    steps.append(Step("cropped", cropped))
     final = _centred(cropped)
-    return Prepared(torch.from_numpy(final.copy()), (*steps, ("28 x 28", final)), True, None)
+    return Prepared(torch.from_numpy(final.copy()), (*steps, Step("28 x 28", final)), True, None)
 
 
 def _is_like_the_dataset(grey: np.ndarray) -> bool:

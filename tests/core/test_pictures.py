@@ -158,9 +158,9 @@ def test_only_the_first_frame_of_an_animation_counts() -> None:
 
 def test_each_step_of_the_way_is_kept_and_the_last_one_is_the_image() -> None:
     result = prepared(shirt())
-    assert [name for name, _ in result.steps] == ["original", "garment", "bright on black", "cropped", "28 x 28"]
-    assert all(step.dtype == np.uint8 for _, step in result.steps)
-    assert np.array_equal(result.steps[-1][1], result.image.numpy())
+    assert [step.name for step in result.steps] == ["original", "garment", "bright on black", "cropped", "28 x 28"]
+    assert all(step.picture.dtype == np.uint8 for step in result.steps)
+    assert np.array_equal(result.steps[-1].picture, result.image.numpy())
 
 
 def test_the_datasets_own_images_pass_through_unchanged(tmp_path: Path) -> None:
