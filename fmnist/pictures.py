@@ -6,27 +6,22 @@ every step of the way. The dataset's own images pass through unchanged.
 Source: the recipe of the dataset itself (Xiao, Rasul and Vollgraf, arXiv 1708.07747, section 2): trim, longest side to 28, negate, centre.
 """
 
-import warnings
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from fmnist.errors import PictureError
+from fmnist import drawings, framing, segmentation
+from fmnist.decoding import FORMATS, MOST_BYTES, MOST_PIXELS, MOST_SIDE, read
 
-SIDE = 28
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-MOST_BYTES = 8_000_000
-MOST_SIDE = 8_192  # pixels
-MOST_PIXELS = 24_000_000
-WORK_SIDE = 256  # a picture is made this small before anything is looked for in it
-LEAST_CONTRAST = 14  # of 255: what differs less from the border than this is background
-STRIP = 0.04  # of the side: the border that is taken for background
+__all__ = ["AUTOMATIC", "FORMATS", "MOST_BYTES", "MOST_PIXELS", "MOST_SIDE", "Kind", "Prepared", "Settings", "Step", "read", "to_image"]
+
+SIDE = framing.SIDE
+SHOWN_SIDE = 256  # pixels of the longest side of the pictures that are kept of the way
 TONES = (60, 255)  # the darkest and brightest part of a garment after stretching, of 255
 
 
@@ -71,157 +66,118 @@ class Prepared:
     remarks: tuple[str, ...] = ()  # what is odd about it, in words: "outline only", "two objects", "background not removed"
 
 
-def read(source: bytes | Path) -> Image.Image:
-    """Decode a picture: first frame, upright, transparent parts white, mode L or RGB.
-
-    Args:
-        source: the content of a file, or where it is.
-
-    Raises:
-        PictureError: a sentence, whatever is wrong with it.
-    """
-    content = _content(source)
-    if len(content) > MOST_BYTES:
-        raise PictureError(f"The picture has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read. Make it smaller.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)  # broken metadata is of no interest
-            with Image.open(BytesIO(content), formats=FORMATS) as opened:
-                _check_size(opened)
-                opened.seek(0)
-                return _plain(ImageOps.exif_transpose(opened))
-    except PictureError:
-        raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:  # Pillow's own limit, before ours is looked at
-        raise PictureError(
-            f"The picture has far more than {MOST_PIXELS // 1_000_000} million pixels, the most that are read. Make it smaller."
-        ) from error
-    except Exception as error:  # decoders raise nearly anything on broken files: IndexError, SyntaxError, ValueError...
-        raise PictureError("This file is not a picture that can be read. PNG, JPEG, WebP, GIF and BMP are.") from error
-
-
-def _content(source: bytes | Path) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    try:
-        if source.stat().st_size > MOST_BYTES:
-            raise PictureError(f"The picture has {source.stat().st_size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read.")
-        return source.read_bytes()
-    except OSError as error:
-        raise PictureError(f"The file cannot be read: {error.strerror}.") from error
-
-
-def _check_size(picture: Image.Image) -> None:
-    """From the header, before a pixel is decoded."""
-    width, height = picture.size
-    if max(width, height) > MOST_SIDE or width * height > MOST_PIXELS:
-        raise PictureError(
-            f"The picture has {width} x {height} pixels; at most {MOST_PIXELS // 1_000_000} million are read. Make it smaller."
-        )
-
-
-def _plain(picture: Image.Image) -> Image.Image:
-    """Mode L or RGB, with 16 bits scaled to 8 and what is transparent white."""
-    if picture.mode.startswith("I"):
-        wide = np.asarray(picture, dtype=np.int64)
-        return Image.fromarray((wide.clip(0, 65535) // 257).astype(np.uint8))
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        clear = picture.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(white, clear).convert("RGB")
-    return picture.copy() if picture.mode in ("L", "RGB") else picture.convert("RGB")
-
-
 def to_image(picture: Image.Image, settings: Settings = AUTOMATIC) -> Prepared:
-    """A picture in mode L or RGB as the dataset would have it, with every step of the way."""
-    grey = np.asarray(picture.convert("L"))
-    if _is_like_the_dataset(grey):
-        return Prepared(
-            torch.from_numpy(grey.copy()),
-            (Step("as it is", grey),),
-            bool(grey.any()),
-            None if grey.any() else "the picture is empty",
-            "image",
-        )
-    small = _shrunk(picture)
-    steps = [Step("original", np.asarray(small))]
-    distance = _distance_from_border(np.asarray(small.convert("RGB"), dtype=np.float32))
-    mask = distance > max(LEAST_CONTRAST, _otsu(distance))
-    if not mask.any() or distance.max() < 2 * LEAST_CONTRAST:
-        empty = np.zeros((SIDE, SIDE), np.uint8)
-        return Prepared(torch.from_numpy(empty), (*steps, Step("nothing found", empty)), False, "nothing stands out from the background")
-    steps.append(Step("garment", (mask * 255).astype(np.uint8)))
-    tones = _tones(np.asarray(small.convert("L"), dtype=np.float32), mask)
-    steps.append(Step("bright on black", tones))
-    cropped = _crop(tones, mask)
-    steps.append(Step("cropped", cropped))
-    final = _centred(cropped)
-    return Prepared(torch.from_numpy(final.copy()), (*steps, Step("28 x 28", final)), True, None)
+    """A picture in mode L or RGB as the dataset would have it, with every step of the way; the same picture gives the same image."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # on pictures as small as these, more only wait for one another
+    try:
+        return _prepared(picture, settings)
+    finally:
+        cv2.setNumThreads(threads)
 
 
-def _is_like_the_dataset(grey: np.ndarray) -> bool:
+def _prepared(picture: Image.Image, settings: Settings) -> Prepared:
+    if settings.kind == "auto" and _is_like_the_dataset(picture):
+        return _as_it_is(np.asarray(picture.convert("L")))
+    pixels = np.asarray(picture)
+    if settings.kind == "drawing" or (settings.kind == "auto" and drawings.is_one(pixels)):
+        return _drawing(pixels, settings)
+    return _photo(pixels, settings)
+
+
+def _is_like_the_dataset(picture: Image.Image) -> bool:
     """28x28 with corners as black as all of the dataset's have them."""
-    corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]]
-    return grey.shape == (SIDE, SIDE) and int(np.median(corners)) < 32
+    if picture.size != (SIDE, SIDE):
+        return False
+    grey = np.asarray(picture.convert("L"))
+    return int(np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]])) < 32
 
 
-def _shrunk(picture: Image.Image) -> Image.Image:
-    small = picture.copy()
-    small.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.BOX)
-    return small
+def _as_it_is(grey: np.ndarray) -> Prepared:
+    something = bool(grey.any())
+    steps = (Step("as it is", grey, "already 28 x 28 on black, like the dataset's own"),)
+    return Prepared(torch.from_numpy(grey.copy()), steps, something, None if something else "the picture is empty", "image")
 
 
-def _distance_from_border(colours: np.ndarray) -> np.ndarray:
-    """How far each pixel's colour is from the median of the border: float32 (H, W), 0-255."""
-    height, width = colours.shape[:2]
-    strip = max(1, round(STRIP * min(height, width)))
-    inside = np.zeros((height, width), bool)
-    inside[strip : height - strip, strip : width - strip] = True
-    background = np.median(colours[~inside], axis=0)
-    return np.abs(colours - background).max(axis=2)
+def _nothing(steps: list[Step], reason: str, kind: Kind) -> Prepared:
+    empty = np.zeros((SIDE, SIDE), np.uint8)
+    steps = [*steps, Step("nothing found", empty, reason)]
+    return Prepared(torch.from_numpy(empty), tuple(steps), False, reason, kind, ("nothing found",))
 
 
-def _otsu(values: np.ndarray) -> float:
-    """The threshold that parts values (0-255) into two groups that are as far apart as can be.
-
-    Source: N. Otsu, A Threshold Selection Method from Gray-Level Histograms, 1979.
-    """
-    counts = np.bincount(values.astype(np.uint8).ravel(), minlength=256).astype(np.float64)
-    levels = np.arange(256)
-    below, total = counts.cumsum(), counts.sum()
-    sum_below, sum_all = (counts * levels).cumsum(), (counts * levels).sum()
-    above = total - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sum_below / below - (sum_all - sum_below) / above) ** 2
-    return float(np.nanargmax(np.nan_to_num(between)))
+def _finished(steps: list[Step], framed: np.ndarray, kind: Kind, remarks: list[str]) -> Prepared:
+    final = framing.centred(framed)
+    steps = [*steps, Step("28 x 28", final, "what the network sees")]
+    return Prepared(torch.from_numpy(final.copy()), tuple(steps), True, None, kind, tuple(remarks))
 
 
-def _tones(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The garment's own tones, negated if it is darker than its background, stretched; black elsewhere: uint8 (H, W)."""
-    tones = 255 - grey if grey[mask].mean() < grey[~mask].mean() else grey
-    low, high = np.percentile(tones[mask], (2, 98))
-    if high - low < 1:
-        low = high - 255
-    stretched = TONES[0] + (tones - low) / (high - low) * (TONES[1] - TONES[0])
-    return np.where(mask, stretched.clip(*TONES), 0).astype(np.uint8)
+def _drawing(pixels: np.ndarray, settings: Settings) -> Prepared:
+    shown = framing.shrunk(pixels, drawings.LOOK_SIDE)
+    steps = [Step("original", framing.shrunk(shown, SHOWN_SIDE), "a drawing: lines on a plain ground")]
+    bright = None if settings.polarity == "auto" else settings.polarity == "bright"
+    inked, bright = drawings.ink(_grey(shown), bright=bright)
+    lines = drawings.strokes(inked, settings.threshold)
+    rows, columns = framing.box(lines)
+    if max(rows.stop - rows.start, columns.stop - columns.start) < 0.04 * max(lines.shape) or not lines.any():
+        return _nothing(steps, "there is nothing drawn, or only a dot", "drawing")
+    steps.append(Step("lines", (lines * 255).astype(np.uint8), f"lines {'brighter' if bright else 'darker'} than the ground"))
+    filled = drawings.fill(drawings.at_work_side(lines, settings.thickness, crop=settings.crop), settings.fill)
+    tones = drawings.picture_of(filled)
+    remarks = [] if filled.inside.any() or drawings.is_solid(filled) else ["outline only"]
+    steps.append(Step("filled", tones, "what the lines enclose is filled" if filled.inside.any() else "nothing is enclosed"))
+    framed = tones[framing.box(tones > 0)] if settings.crop else tones
+    return _finished(steps, framed, "drawing", remarks)
 
 
-def _crop(tones: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The smallest box that holds the garment."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return tones[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _photo(pixels: np.ndarray, settings: Settings) -> Prepared:
+    shown = framing.shrunk(pixels, SHOWN_SIDE)
+    steps = [Step("original", shown, "a photo")]
+    small = framing.shrunk(shown, segmentation.WORK_SIDE)
+    colours = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+    found = _garment(colours, settings)
+    if found is None:
+        return _nothing(steps, "nothing stands out from the background", "photo")
+    mask = _thicker(found.mask, settings.thickness)
+    remarks = [] if found.way != "none" or settings.separate == "off" else ["background not removed"]
+    steps.append(Step("garment", (mask * 255).astype(np.uint8), f"found by {found.way}"))
+    tones = _tones(_grey(small), mask, settings)
+    steps.append(Step("bright on black", tones, "tones negated and stretched, as the dataset has them"))
+    framed = tones[framing.box(mask)] if settings.crop else tones
+    steps.append(Step("cropped", framed))
+    return _finished(steps, framed, "photo", remarks)
 
 
-def _centred(cropped: np.ndarray) -> np.ndarray:
-    """The longest side to 28 pixels, the shorter one filled up with black on both sides: uint8 (28, 28)."""
-    scale = SIDE / max(cropped.shape)
-    height, width = (max(1, round(side * scale)) for side in cropped.shape)
-    kind = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    small = np.asarray(Image.fromarray(cropped).resize((width, height), kind))
-    canvas = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    canvas[top : top + height, left : left + width] = small
-    return canvas
+def _garment(colours: np.ndarray, settings: Settings) -> segmentation.Garment | None:
+    if settings.separate == "off":
+        return segmentation.Garment(np.ones(colours.shape[:2], bool), "none")
+    return segmentation.garment(colours, settings.separate, settings.threshold, holes=settings.fill != "off")
+
+
+def _thicker(mask: np.ndarray, steps: int) -> np.ndarray:
+    if not steps:
+        return mask
+    size = 2 * round(abs(steps) * max(mask.shape) / 80) + 1
+    change = cv2.dilate if steps > 0 else cv2.erode
+    changed = change(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool)
+    return changed if changed.any() else mask
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+def _tones(grey: np.ndarray, mask: np.ndarray, settings: Settings) -> np.ndarray:
+    """The garment's own tones, negated unless its ground is black, stretched; black elsewhere: uint8 (H, W)."""
+    bright = settings.polarity == "bright" or (settings.polarity == "auto" and _ground_is_black(grey, mask))
+    tones = (grey if bright else 255 - grey).astype(np.float32)
+    if settings.tone:
+        low, high = np.percentile(tones[mask], (2, 98))
+        low = min(low, high - 1)
+        tones = TONES[0] + (tones - low) / (high - low) * (TONES[1] - TONES[0])
+        tones = tones.clip(*TONES)
+    return np.where(mask, tones, 0).astype(np.uint8)
+
+
+def _ground_is_black(grey: np.ndarray, mask: np.ndarray) -> bool:
+    ground = grey[~mask]
+    return len(ground) > 0 and float(np.percentile(ground, 90)) < 40 and float(grey[mask].mean()) > float(ground.mean())
