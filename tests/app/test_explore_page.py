@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -247,6 +248,29 @@ def test_doubtful_labels_are_those_of_the_core_and_can_be_narrowed(visit: Visit,
     assert set(table["label"]) == {"Coat"}
     rows = doubtful_labels.frame(found, [0, 1])
     assert rows["probability_of_label"].tolist() == found.own[:2].tolist()
+
+
+def test_doubtful_labels_by_cleanlab_are_another_list(visit: Visit, trained: Run) -> None:
+    outputs = said("best", "train")
+    seen = suspects.seen_by(CONFIG, TRAIN_IMAGES)
+    found = suspects.find_by_cleanlab(outputs.logits, outputs.labels, seen)
+    assert found.indices.tolist() != suspects.find(outputs.logits, outputs.labels, seen).indices.tolist()
+    at = visit("explore", section="labels")
+    at.segmented_control(key="finder").set_value("cleanlab").run()
+    assert asked_for(at, "finder") == "cleanlab"
+    assert f"**{len(found):,}** doubtful labels" in words(at)
+    assert shown(at, "explore.suspects.tiles") == found.indices[: tiles.PAGE].tolist()
+
+
+def test_without_cleanlab_its_place_says_how_to_get_it_and_a_link_shows_the_other_list(
+    visit: Visit, trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said("best", "train")
+    monkeypatch.setitem(sys.modules, "cleanlab", None)  # as Python itself marks what cannot be imported
+    at = visit("explore", section="labels", finder="cleanlab")
+    assert "pip install -r requirements-suspects.txt" in words(at)
+    assert "finder" not in [control.key for control in at.segmented_control]
+    assert "the probability that this class usually has" in words(at)
 
 
 @pytest.fixture

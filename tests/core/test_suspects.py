@@ -1,6 +1,12 @@
 """Doubtful labels: planted ones are found, by hand and among thousands."""
 
+import os
+import subprocess
+import sys
+
+import pytest
 import torch
+from torch import Tensor
 
 from fmnist import suspects
 from fmnist.config import TrainConfig
@@ -44,19 +50,60 @@ def test_images_that_were_trained_on_do_not_raise_the_threshold_of_the_others():
     assert found.seen.tolist() == [False]
 
 
-def test_planted_wrong_labels_are_found():
-    """A classifier of ten Gaussian clouds; 60 of 3,000 labels are wrong."""
+@pytest.fixture(scope="module")
+def clouds() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What a classifier of ten Gaussian clouds says of 3,000 images, their labels, what they are, and which 60 of the labels are wrong."""
     generator = torch.Generator().manual_seed(0)
     truth = torch.randint(0, 10, (3000,), generator=generator)
     logits = torch.randn(3000, 10, generator=generator) + 6 * torch.eye(10)[truth]
     labels, planted = truth.clone(), torch.randperm(3000, generator=generator)[:60]
     labels[planted] = (labels[planted] + torch.randint(1, 10, (60,), generator=generator)) % 10
-    found = suspects.find(logits, labels, torch.zeros(3000, dtype=torch.bool))
+    return logits, labels, truth, planted
+
+
+@pytest.mark.parametrize("find", [suspects.find, suspects.find_by_cleanlab])
+def test_planted_wrong_labels_are_found(find, clouds):
+    logits, labels, truth, planted = clouds
+    found = find(logits, labels, torch.zeros(3000, dtype=torch.bool))
     right = set(found.indices.tolist()) & set(planted.tolist())
     assert len(right) >= 45  # three of four
     assert set(found.indices[:40].tolist()) <= set(planted.tolist())  # and the most doubtful are wrong without exception
     assert (found.suggested == truth[found.indices]).double().mean() > 0.9
     assert (found.own - found.other).diff().min() >= 0
+    torch.testing.assert_close(found.own, logits.softmax(1)[found.indices, found.labels])
+    torch.testing.assert_close(found.other, logits.softmax(1)[found.indices, found.suggested])
+
+
+def test_cleanlab_judges_what_was_trained_on_apart_from_the_rest(clouds):
+    logits, labels, _, planted = clouds
+    seen = torch.arange(3000) < 2000
+    alone = suspects.find_by_cleanlab(logits[2000:], labels[2000:], torch.zeros(1000, dtype=torch.bool))
+    by_heart = torch.where(
+        seen[:, None], 20 * torch.eye(10)[labels], logits
+    )  # it says of each image that it was trained on what its label says
+    found = suspects.find_by_cleanlab(by_heart, labels, seen)
+    assert found.indices.tolist() == (alone.indices + 2000).tolist()
+    assert not found.seen.any()
+    assert len(set(found.indices.tolist()) & set(planted.tolist())) > 10
+
+
+def test_cleanlab_names_nobody_where_a_class_is_nearly_missing():
+    for count in (0, 1, 10):
+        found = suspects.find_by_cleanlab(torch.randn(count, 10), torch.arange(count), torch.zeros(count, dtype=torch.bool))
+        assert len(found) == 0
+
+
+def test_without_cleanlab_one_sentence_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['cleanlab'] = None\n"
+        "import torch; from fmnist import suspects; from fmnist.errors import FmnistError\n"
+        "assert not suspects.has_cleanlab()\n"
+        "try: suspects.find_by_cleanlab(torch.zeros(20, 10), torch.arange(20) % 10, torch.zeros(20, dtype=torch.bool))\n"
+        "except FmnistError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ))
+    assert said.stdout.strip() == suspects.NO_CLEANLAB
+    assert "pip install -r requirements-suspects.txt" in said.stdout
 
 
 def test_nobody_is_suspected_where_all_is_right_or_nothing_is_there():

@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     from fmnist.suspects import Suspects
 
 SEEN = {choices.ALL: "All", "held-out": "Held out", "trained-on": "Trained on"}
+FINDERS = {"thresholds": "Thresholds", "cleanlab": "cleanlab"}
+_WHY = {
+    "thresholds": "An image is here if the model gives another class at least the probability that this class usually has where it is the "
+    "label (confident learning, arXiv 1911.00068).",
+    "cleanlab": "An image is here if cleanlab takes its label for wrong: it estimates how many labels of each class are wrong, and names "
+    "as many of those that the model doubts most.",
+}
 
 
 def show(word: str) -> None:
     """The doubtful labels, the most doubtful first, as a gallery or a table, and as a file."""
     from fmnist.data import CLASS_NAMES
 
-    found = _suspects((model := judged.model(word)).sha256, model, judged.outputs(word, "train"))
-    st.caption(
-        "An image is here if the model gives another class at least the probability that this class usually has where it is the label "
-        "(confident learning, arXiv 1911.00068). Some labels are wrong, some images could be either, and some the model has not understood."
-    )
+    finder = _finder()
+    found = _suspects((model := judged.model(word)).sha256, finder, model, judged.outputs(word, "train"))
+    st.caption(f"{_WHY[finder]} Some labels are wrong, some images could be either, and some the model has not understood.")
     if len(found) and found.seen.all():
         st.caption("This model was trained on every one of them, so it may have learnt wrong labels by heart. " + _ADVICE)
     mixed = 0 < int(found.seen.sum()) < len(found)
@@ -42,8 +47,18 @@ def show(word: str) -> None:
     if as_table:
         st.dataframe(frame(found, rows), hide_index=True, height=480, column_config=_columns(), alt="The doubtful labels as a table")
         return
-    shown = rows[paging.page(len(rows), tiles.PAGE, (model.sha256, seen, label), key="explore.suspects")]
+    shown = rows[paging.page(len(rows), tiles.PAGE, (model.sha256, finder, seen, label), key="explore.suspects")]
     tiles.show([_tile(found, row) for row in shown], word, key="explore.suspects.tiles")
+
+
+def _finder() -> str:
+    """How doubtful labels are found: with cleanlab too, where that is installed."""
+    from fmnist.suspects import NO_CLEANLAB, has_cleanlab
+
+    if has_cleanlab():
+        return choices.one_of("Found by", FINDERS, key="finder")
+    st.caption(NO_CLEANLAB)
+    return next(iter(FINDERS))
 
 
 def _tile(found: "Suspects", row: int) -> Tile:
@@ -104,14 +119,14 @@ def _columns() -> dict[str, Any]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _suspects(sha256: str, _model: "Model", _outputs: "Outputs") -> "Suspects":
+def _suspects(sha256: str, finder: str, _model: "Model", _outputs: "Outputs") -> "Suspects":
     import torch
 
-    from fmnist.suspects import find, seen_by
+    from fmnist.suspects import find, find_by_cleanlab, seen_by
 
     count = len(_outputs)
     seen = seen_by(_model.config, count) if _model.config else torch.ones(count, dtype=torch.bool)
-    return find(_outputs.logits, _outputs.labels, seen)
+    return (find_by_cleanlab if finder == "cleanlab" else find)(_outputs.logits, _outputs.labels, seen)
 
 
 _ADVICE = "Train with validation images, or with fewer training images, to have more that it has not seen."
