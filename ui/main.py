@@ -16,7 +16,12 @@ PAGES = {
             title=":material/space_dashboard: Overview",
             default=True,
             help="What this is, the best model so far, and what to do next.",
-        )
+        ),
+        st.Page(
+            places.TRY,
+            title=":material/draw: Try it",
+            help="Draw, photograph or upload clothes, and see what a model takes them for.",
+        ),
     ],
     "Training": [
         st.Page(

@@ -1,0 +1,1 @@
+"""Drawing, photographing and uploading: what the page Try it is made of."""

@@ -1,0 +1,190 @@
+"""The canvas and its tools."""
+
+import base64
+import json
+
+import streamlit as st
+from PIL import Image
+from streamlit_drawable_canvas import st_canvas
+
+from ui.trying import drawing_files, picks, remembered, start_picture, strokes
+from ui.trying.drawing import SIDE, Drawing
+from ui.trying.judgement import Picture
+from ui.trying.picks import Pick
+
+KEY = "try.canvas"
+MOST_CHARACTERS = 1_500_000  # of strokes: with more every stroke would take long on its way
+TOOLS = {
+    "pen": ":material/edit: Pen",
+    "eraser": ":material/ink_eraser: Eraser",
+    "bucket": ":material/format_color_fill: Fill",
+    "shape": ":material/category: Shape",
+}
+SHAPES = {
+    "line": ":material/diagonal_line: Line",
+    "rect": ":material/rectangle: Box",
+    "circle": ":material/circle: Circle",
+    "polygon": ":material/pentagon: Polygon",
+}
+MODES = {"pen": "freedraw", "eraser": "freedraw", "bucket": "point"}  # shapes are called the same by the canvas
+HINTS = {
+    "pen": "Draw here.",
+    "eraser": "Rub out.",
+    "bucket": "Click into an area to fill it.",
+    "line": "Drag from end to end.",
+    "polygon": "Click each corner, then the first one again.",
+}
+STYLE = f"""<style>
+.st-key-try-canvas {{ width: {SIDE + 2}px; gap: 0.35rem; }}
+.st-key-try-canvas [data-testid=stCaptionContainer] {{ min-height: 1.9rem; padding-top: 0.5rem; }}
+@media (max-width: 640px) {{ .st-key-try-canvas {{ zoom: 0.8; }} }}
+</style>"""
+
+
+def show() -> Picture | None:
+    """The tools, the canvas, and what can be done with a drawing; returns the drawing, None while there is none."""
+    drawn = current()
+    tool = _tools()
+    _canvas(drawn, tool)
+    _actions(drawn)
+    drawing_files.keep(drawn)
+    if drawn.now.empty or drawn.now.png is None:
+        return None
+    return Picture("your drawing", Image.fromarray(drawn.grey()))
+
+
+def begin_with() -> None:
+    """Drawings to begin with, for who does not know what to draw."""
+    found = [Pick(each.word, each.name, address_of(each.word)) for each in strokes.SKETCHES]
+    picks.show(found, "Drawings to begin with", _take_sketch, key="try.begin", side=78)
+
+
+@st.cache_data(show_spinner=False)
+def address_of(word: str) -> str:
+    """A drawing of ours as a data address."""
+    found = strokes.sketch(word)
+    return f"data:image/png;base64,{base64.b64encode(strokes.png(found)).decode()}" if found else ""
+
+
+def current() -> Drawing:
+    """The drawing that the address names, or the one of this visit; a new one at first."""
+    said, drawn = st.query_params.get("drawing"), st.session_state.get("try.drawing")
+    if not isinstance(drawn, Drawing) or (said and said != drawn.id):
+        drawn = (drawing_files.find(said) if said else None) or Drawing(drawing_files.new_id(), paper=remembered.of("try.paper", False))
+        st.session_state["try.drawing"] = drawn
+    if drawn.now.empty:
+        st.query_params.pop("drawing", None)
+    elif said != drawn.id:
+        st.query_params["drawing"] = drawn.id
+    return drawn
+
+
+def _tools() -> str:
+    """Ask for a tool and how it draws; returns what the canvas or we call it."""
+    tool = _one_of("Tool", TOOLS, "try.tool")
+    if tool == "shape":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            tool = _one_of("Shape", SHAPES, "try.shape")
+            remembered.begin("try.filled", True)
+            st.toggle("Filled", key="try.filled")
+            remembered.keep("try.filled")
+    width, shade = st.columns(2)
+    remembered.begin("try.width", 12)
+    width.slider("Brush", 2, 48, key="try.width", format="%d px", help="How wide the pen and the eraser are.")
+    remembered.keep("try.width")
+    remembered.begin("try.shade", 100)
+    shade.slider("Shade", 10, 100, step=10, key="try.shade", format="%d %%", help="100 % is white on black, or black on white.")
+    remembered.keep("try.shade")
+    return tool
+
+
+def _one_of(label: str, options: dict[str, str], key: str) -> str:
+    first = next(iter(options))
+    remembered.begin(key, first, options)
+    st.segmented_control(
+        label, list(options), required=True, key=key, format_func=lambda word: options[word], label_visibility="collapsed", width="content"
+    )
+    return remembered.keep(key) or first
+
+
+def _canvas(drawn: Drawing, tool: str) -> None:
+    if KEY not in st.session_state or st.session_state.get("try.given.revision") != (drawn.id, drawn.revision):
+        st.session_state["try.given"] = json.loads(drawn.now.objects)  # only then: else every stroke would be drawn again
+        st.session_state["try.given.revision"] = (drawn.id, drawn.revision)
+    ink = drawn.ink(remembered.of("try.shade", 100))
+    filled = tool in SHAPES and remembered.of("try.filled", True)
+    st.html(STYLE)
+    with st.container(key="try-canvas", width=SIDE + 2):
+        st.caption(HINTS.get(tool, "Drag from corner to corner."))
+        st_canvas(
+            fill_color=ink if filled else "rgba(0, 0, 0, 0)",
+            stroke_width=1 if tool == "bucket" else remembered.of("try.width", 12),
+            stroke_color=drawn.ground if tool == "eraser" else ink,
+            background_color=drawn.ground,
+            background_image=drawn.trace or None,
+            height=SIDE,
+            width=SIDE,
+            drawing_mode=MODES.get(tool, tool),
+            initial_drawing={"objects": st.session_state["try.given"], "revision": drawn.revision},
+            point_display_radius=1,
+            return_image_data=True,
+            key=KEY,
+            on_change=_receive_quietly,
+        )
+    if _receive():
+        st.rerun(scope="fragment")
+
+
+def _receive_quietly() -> None:
+    _receive()
+
+
+def _receive() -> bool:
+    """Take what the canvas has sent. Returns whether it must be drawn again."""
+    drawn, sent = st.session_state["try.drawing"], (st.session_state.get(KEY) or {}).get("drawing")
+    if not sent or not sent.get("data") or st.session_state.get("try.seen") == (sent["data"], len(sent["raw"]["objects"])):
+        return False
+    st.session_state["try.seen"] = (sent["data"], len(sent["raw"]["objects"]))
+    before, objects = drawn.revision, sent["raw"]["objects"]
+    if remembered.of("try.tool", "pen") == "bucket" and len(objects) > len(json.loads(drawn.now.objects)):
+        drawn.pour(objects[-1], remembered.of("try.shade", 100))
+    else:
+        drawn.drawn(objects, base64.b64decode(sent["data"].partition("base64,")[2]))
+    if len(drawn.now.objects) > MOST_CHARACTERS:
+        drawn.flatten()
+    return drawn.revision != before
+
+
+def _actions(drawn: Drawing) -> None:
+    with st.container(horizontal=True, gap="small"):
+        st.button("Undo", icon=":material/undo:", key="try.undo", on_click=drawn.undo, disabled=not drawn.can_undo, shortcut="Ctrl+Z")
+        st.button("Redo", icon=":material/redo:", key="try.redo", on_click=drawn.redo, disabled=not drawn.can_redo, shortcut="Ctrl+Y")
+        st.button(
+            "Clear",
+            icon=":material/delete:",
+            key="try.clear",
+            on_click=drawn.clear,
+            disabled=drawn.now.empty and not drawn.trace,
+            help="An empty canvas. Undo brings the drawing back.",
+        )
+        st.button(
+            "Fill the outline",
+            icon=":material/format_color_fill:",
+            key="try.fill",
+            on_click=drawn.fill,
+            disabled=drawn.now.empty,
+            help="Colours everything that your lines enclose.",
+        )
+        start_picture.button(drawn)
+    st.session_state["try.paper"] = drawn.paper
+    st.toggle("Pencil on paper", key="try.paper", on_change=_turn, help="Dark lines on white instead of white lines on black.")
+
+
+def _turn() -> None:
+    st.session_state["try.drawing"].turn(remembered.keep("try.paper"))
+
+
+def _take_sketch(word: str) -> None:
+    found, drawn = strokes.sketch(word), current()
+    if found:
+        drawn.replace(strokes.objects(found, drawn.paper), strokes.png(found, drawn.paper))

@@ -1,0 +1,114 @@
+"""What an answer is like: the mean image of that class, and the training images that the model finds most alike."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from ui import boundary, judged, state, thumbnails
+from ui.labels import duration
+from ui.picture import clock
+from ui.trying import models
+from ui.trying.film_strip import STYLE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fmnist.outputs import Outputs
+    from fmnist.prediction import Model
+
+COUNT = 5
+TICK_SECONDS = 1.0
+FIRST_LOOK = 64  # found quickly in single precision, then ranked exactly
+
+
+def show(image: "Tensor", guess: int, word: str) -> None:
+    """The mean image of the class that was guessed and the five nearest training images.
+
+    Args:
+        image: uint8 (28, 28), what the model was given.
+        guess: its class, 0-9.
+        word: the model.
+    """
+    dataset = state.dataset_preparation().dataset
+    if dataset is None:
+        st.caption("What it resembles is shown once the dataset is here; the Overview says how far that is.")
+        return
+    from fmnist.data import CLASS_NAMES
+
+    st.subheader("What it resembles", anchor=False)
+    figures = [_figure(_mean_image(guess), f"Mean {CLASS_NAMES[guess]}", "of 6,000 training images")]
+    found = _looked_through(word)
+    if found is not None:
+        indices, cosines = _nearest(found, models.load(word), image)
+        labels = dataset.train.labels[indices].tolist()
+        for index, label, cosine in zip(indices.tolist(), labels, cosines.tolist(), strict=True):
+            pixels = dataset.train.images[index].numpy()
+            figures.append(_figure(pixels, CLASS_NAMES[label], f"image {index}, alike {cosine:.2f}"))
+    st.html(f'{STYLE}<div class="fm-like">{"".join(figures)}</div>')
+
+
+def _looked_through(word: str) -> "Outputs | None":
+    """What the model says of the training images, if that is known; else a way to find it out, which takes a minute once."""
+    if not st.session_state.get("try.nearest") and not _on_disk(word):
+        st.button(
+            "Find the five nearest training images",
+            icon=":material/search:",
+            key="try.nearest.find",
+            on_click=lambda: st.session_state.update({"try.nearest": True}),
+            help="For this the model looks at all 60,000 training images, once. It takes a minute or so in the background.",
+        )
+        return None
+    job = judged.begin(word, "train")
+    if job.error:
+        boundary.show(job.error)
+        st.button("Try again", icon=":material/refresh:", key="try.nearest.again", on_click=job.begin)
+    elif job.result is None:
+        left = f" About {duration(job.seconds_left)} left." if job.seconds_left else ""
+        st.progress(job.fraction, text=f"Looking at all training images, once for this model.{left}")
+        clock.look_again(TICK_SECONDS, key="try.nearest.clock")
+    return job.result
+
+
+def _on_disk(word: str) -> bool:
+    model = models.load(word)
+    return (model.folder / f"{model.sha256[:16]}-train.safetensors").exists()
+
+
+def _nearest(train: "Outputs", model: "Model", image: "Tensor") -> "tuple[Tensor, Tensor]":
+    """The five nearest: all 60,000 in single precision first, the best of them exactly."""
+    import torch
+
+    from fmnist.neighbours import nearest
+    from fmnist.outputs import compute
+
+    torch.set_num_threads(1)
+    _, features = compute(model, image[None])
+    query = features[0].float()
+    lengths = _lengths(model.sha256, train)
+    rough = torch.cat([some.float() @ query for some in train.features.split(4096)]) / lengths
+    candidates = rough.topk(FIRST_LOOK).indices.sort().values
+    places, cosines = nearest(train.features[candidates], features[0], COUNT)
+    return candidates[places], cosines
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _lengths(sha256: str, _train: "Outputs") -> "Tensor":
+    import torch
+
+    return torch.cat([some.float().norm(dim=1) for some in _train.features.split(4096)]).clamp_min(1e-9)
+
+
+@st.cache_data(show_spinner=False)
+def _mean_image(label: int) -> np.ndarray:
+    """uint8 (28, 28)"""
+    train = state.dataset().train
+    return train.images[train.labels == label].float().mean(0).round().numpy().astype(np.uint8)
+
+
+def _figure(pixels: np.ndarray, name: str, note: str) -> str:
+    return (
+        f'<figure><img src="{thumbnails.png(pixels)}" alt="{escape(name)}, {escape(note)}">'
+        f'<figcaption>{escape(name)}<div class="fm-note">{escape(note)}</div></figcaption></figure>'
+    )

@@ -1,0 +1,86 @@
+"""An image of the dataset under the pen: to alter it, or to trace it."""
+
+import io
+from random import Random
+
+import streamlit as st
+from PIL import Image
+
+from ui import state, thumbnails
+from ui.trying import picks, remembered
+from ui.trying.drawing import SIDE, Drawing, picture_object
+from ui.trying.picks import Pick
+
+COUNT = 10
+FAINT = 0.35  # how strongly a picture is seen that is only traced
+USES = {"alter": "Draw on it", "trace": "Trace it"}
+
+
+def button(drawn: Drawing) -> None:
+    """A button that opens the choice."""
+    with st.popover("Start from a picture", icon=":material/image:"):
+        dataset = state.dataset_preparation().dataset
+        if dataset is None:
+            st.caption("The images of the dataset are shown here once it is found; the Overview says how far that is.")
+            return
+        from fmnist.data import CLASS_NAMES
+
+        remembered.begin("try.start.use", "alter", USES)
+        st.segmented_control(
+            "What for",
+            list(USES),
+            required=True,
+            key="try.start.use",
+            format_func=lambda word: USES[word],
+            help="Drawn on, it belongs to the drawing. Traced, it is seen faintly below the drawing and is not judged.",
+        )
+        remembered.keep("try.start.use")
+        label = st.selectbox("Class", range(len(CLASS_NAMES)), format_func=lambda index: CLASS_NAMES[index], key="try.start.class")
+        _examples(label)
+        st.button("Show others", icon=":material/shuffle:", key="try.start.others", on_click=_others, type="tertiary")
+        number, take = st.columns([3, 2], vertical_alignment="bottom")
+        number.number_input("Or test image number", 0, len(dataset.test) - 1, key="try.start.number")
+        take.button("Take it", key="try.start.take", on_click=_take_number)
+
+
+def _examples(label: int) -> None:
+    import torch
+
+    from fmnist.data import CLASS_NAMES
+
+    test = state.dataset().test
+    indices = torch.nonzero(test.labels == label)[:, 0].tolist()
+    chosen = Random(f"{label} {st.session_state.get('try.start.seed', 0)}").sample(indices, COUNT)
+    found = [
+        Pick(str(index), f"{CLASS_NAMES[label]}, test image {index}", thumbnails.png(test.images[index].numpy()), small=True, shown=False)
+        for index in chosen
+    ]
+    picks.show(found, "Images to start from", _take, key="try.start.picks", side=56)
+
+
+def _others() -> None:
+    st.session_state["try.start.seed"] = st.session_state.get("try.start.seed", 0) + 1
+
+
+def _take_number() -> None:
+    _take(str(st.session_state["try.start.number"]))
+
+
+def _take(index: str) -> None:
+    """Put a test image under the pen."""
+    drawn: Drawing = st.session_state["try.drawing"]
+    image = Image.fromarray(state.dataset().test.images[int(index)].numpy())
+    if drawn.paper:
+        image = Image.eval(image, lambda grey: 255 - grey)
+    large = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    if remembered.of("try.start.use", "alter") == "trace":
+        ground = Image.new("L", (SIDE, SIDE), 255 if drawn.paper else 0)
+        drawn.trace_over(_png(Image.blend(ground, large, FAINT)))
+    else:
+        drawn.replace([picture_object(image)], _png(large))
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, format="PNG")
+    return file.getvalue()
