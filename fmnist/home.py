@@ -1,4 +1,4 @@
-"""Where things are kept: FMNIST_HOME (the repository by default) holds `data/` and `runs/`; FMNIST_DB names another database."""
+"""Where things are kept: FMNIST_HOME (the repository by default) holds the three folders below; FMNIST_DB names another database."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from fmnist.errors import StoreError
 
 
 def home() -> Path:
-    """The folder that holds `data/` and `runs/`."""
+    """The folder that holds `data/`, `runs/` and `my_pictures/`."""
     return Path(os.environ.get("FMNIST_HOME") or Path(__file__).resolve().parent.parent).expanduser().absolute()
 
 
@@ -18,6 +18,11 @@ def data_folder() -> Path:
 
 def runs_folder() -> Path:
     return home() / "runs"
+
+
+def my_pictures_folder() -> Path:
+    """A person's own pictures: see `fmnist.my_pictures`."""
+    return home() / "my_pictures"
 
 
 def run_folder(run_id: str) -> Path:
