@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from fmnist import computation
-from fmnist import outputs as outputs_of
 from fmnist.computation import Computation, Tell
-from fmnist.outputs import Outputs
+from fmnist.outputs import Outputs, about
 from fmnist.prediction import Model
 
 FEWEST, USUAL, MOST = 1_000, 3_000, 10_000  # images on a map
@@ -85,7 +84,7 @@ def expected_seconds(count: int) -> float:
 
 def tsne_of(model: Model, outputs: Outputs, count: int) -> Computation:
     """The t-SNE map of `sample(len(outputs), count)`; its result is {"coordinates": float32 (count, 2)}, its input {"features"}."""
-    origin = {**outputs_of.about(model, outputs.split), "map": "t-SNE 1", "count": str(count)}
+    origin = {**about(model, outputs.split), "map": "t-SNE 1", "count": str(count)}
     return Computation("fmnist.maps", model.folder / f"{model.sha256[:16]}-{outputs.split}-tsne-{count}.safetensors", origin)
 
 

@@ -48,15 +48,25 @@ def available(model: Model) -> tuple[SplitName, ...]:
     return tuple(name for name in get_args(SplitName) if name != "validation" or held_back)
 
 
+def check(name: SplitName, model: Model) -> None:
+    """Whether a model can be judged on a split.
+
+    Raises:
+        ConfigError: nothing was held back from this model, so it has no validation images.
+    """
+    if name not in available(model):
+        raise ConfigError(f"{model.name} was trained on every image, so it has no {name} images. Choose the test images.")
+
+
 def images_of(name: SplitName, dataset: Dataset, model: Model) -> tuple[Split, Tensor]:
     """The images of a split, and their int64 (N,) places in the dataset's own split.
 
     Raises:
         ConfigError: nothing was held back from this model.
     """
+    check(name, model)
     if name == "validation":
-        if model.config is None or not model.config.validation_size:
-            raise ConfigError(f"{model.name} was trained on every image, so it has no validation images. Choose the test images.")
+        assert model.config is not None
         indices = validation_indices(model.config)
         return dataset.train.take(indices), indices
     split = dataset.test if name == "test" else dataset.train

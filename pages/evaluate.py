@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import address, places, state
+from ui import choices, places, state
 from ui.evaluation import cell_filter, confusion_panel, evaluated, headline, image_list
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
@@ -34,17 +34,7 @@ def count(view: View, chosen: Chosen) -> int:
 
 def section(view: View, chosen: Chosen | None) -> None:
     """The part that is looked at; only that is computed."""
-    address.follow("section", SECTIONS, "images")
-    name = st.segmented_control(
-        "Section",
-        list(SECTIONS),
-        required=True,
-        key="section",
-        on_change=address.tell,
-        args=("section", "images"),
-        format_func=lambda name: SECTIONS[name],
-        label_visibility="collapsed",
-    )
+    name = choices.one_of("Section", SECTIONS, key="section", label_visibility="collapsed")
     if name == "images":
         image_list.show(view, chosen)
     elif name == "classes":

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from ui import address, state
-from ui.evaluation import evaluated
+from ui import choices, model_choice, state
 
 SECTIONS = {
     "browse": ":material/photo_library: Browse",
@@ -16,23 +15,8 @@ SECTIONS = {
 }
 
 
-def choose_section() -> str:
-    address.follow("section", SECTIONS, "browse")
-    chosen = st.segmented_control(
-        "Section",
-        list(SECTIONS),
-        required=True,
-        key="section",
-        on_change=turn_to,
-        format_func=lambda name: SECTIONS[name],
-        label_visibility="collapsed",
-    )
-    return chosen or "browse"
-
-
-def turn_to() -> None:
+def first_page() -> None:
     """Another section begins at the first page of its list."""
-    address.tell("section", "browse")
     st.query_params.pop("page", None)
 
 
@@ -69,7 +53,7 @@ def show(section: str, word: str) -> None:
 
 
 st.title("Explore", anchor=False)
-word = evaluated.model_word("Model", "model")
-section = choose_section()
+word = model_choice.ask("Model", "model")
+section = choices.one_of("Section", SECTIONS, key="section", label_visibility="collapsed", on_change=first_page)
 state.dataset()
 show(section, word)

@@ -1,6 +1,7 @@
 """Choices that several pages ask for, in the address under short words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -10,12 +11,23 @@ ALL = "all"
 SPLITS = {"train": "Training", "test": "Test"}
 
 
-def one_of(label: str, options: Mapping[str, str], *, key: str, default: str | None = None, help: str | None = None) -> str:  # noqa: A002
+def one_of(
+    label: str,
+    options: Mapping[str, str],
+    *,
+    key: str,
+    default: str | None = None,
+    help: str | None = None,  # noqa: A002
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+    disabled: bool = False,
+    on_change: Callable[[], None] | None = None,
+) -> str:
     """One of a few, side by side.
 
     Args:
         options: the word in the address -> what a person reads.
         default: the first, if None.
+        on_change: called after somebody chose, when the address has it.
     """
     first = default or next(iter(options))
     address.follow(key, options, first)
@@ -24,12 +36,20 @@ def one_of(label: str, options: Mapping[str, str], *, key: str, default: str | N
         list(options),
         required=True,
         key=key,
-        on_change=address.tell,
-        args=(key, first),
+        on_change=_chosen,
+        args=(key, first, on_change),
         format_func=lambda word: options[word],
         help=help,
+        label_visibility=label_visibility,
+        disabled=disabled,
     )
     return chosen or first
+
+
+def _chosen(key: str, first: str, then: Callable[[], None] | None) -> None:
+    address.tell(key, first)
+    if then:
+        then()
 
 
 def class_of(names: Sequence[str], *, key: str = "class", everything: bool = True, label: str = "Class") -> int | None:

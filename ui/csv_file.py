@@ -6,16 +6,16 @@ from typing import Any
 import streamlit as st
 
 
-def button(name: str, frame: Callable[[], Any], label: str = "Download as CSV") -> None:
+def button(name: str, content: Callable[[], bytes], label: str = "Download as CSV") -> None:
     """A quiet button that hands over a table.
 
     Args:
         name: of the file, without its ending.
-        frame: makes the table, a pandas frame, when somebody clicks.
+        content: makes the file when somebody clicks.
     """
     st.download_button(
         label,
-        lambda: frame().to_csv(index=False).encode(),
+        content,
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
@@ -23,3 +23,8 @@ def button(name: str, frame: Callable[[], Any], label: str = "Download as CSV") 
         on_click="ignore",
         key=f"csv.{name}",
     )
+
+
+def written(frame: Any) -> bytes:
+    """A pandas frame as a file."""
+    return frame.to_csv(index=False).encode()

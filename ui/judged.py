@@ -43,11 +43,11 @@ def outputs(word: str, split: "SplitName") -> "Outputs":
 
 def begin(word: str, split: "SplitName") -> "background.Job[Outputs]":
     """The computation behind `outputs`, for a page that goes on without it; begun by the first who asks."""
-    from fmnist.outputs import images_of
+    from fmnist.outputs import check
 
     state.dataset()
     judge = model(word)
-    images_of(split, state.dataset(), judge)  # raises if this model has no such split
+    check(split, judge)
     job = _job(judge.sha256, split, judge)
     if job.error is None:
         job.begin()

@@ -1,9 +1,16 @@
 """Which models a page can be about: the best run, the bundled model, and any run that has weights."""
 
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
 from fmnist.run import Run, Status
-from ui import state
-from ui.labels import percent
+from ui import address, state
+from ui.labels import percent, plain
 from ui.runs import run_rows
+
+if TYPE_CHECKING:
+    from fmnist.prediction import Model
 
 BUNDLED, BEST = "bundled", "best"
 
@@ -23,6 +30,44 @@ def names() -> dict[str, str]:
 def has_weights(run: Run) -> bool:
     """Whether a run has saved anything to predict with, as far as its line in the store tells."""
     return not run.damage and (run.epoch > 0 or (run.step > 0 and run.status in (Status.PAUSED, Status.STOPPED)))
+
+
+def ask(label: str, key: str, without: str | None = None) -> str:
+    """Let a person choose a model; its word stands in the address under this key. A link to what is gone says so.
+
+    Args:
+        without: a model that is not offered, because the page has it already.
+    """
+    named = {word: name for word, name in names().items() if word not in _words(without)}
+    default = next(iter(named))
+    asked = st.query_params.get(key, default)
+    if asked not in named:
+        named[asked] = f"{asked[:40]} (not available)"
+    address.follow(key, named, default)
+    return st.selectbox(
+        label, list(named), format_func=lambda word: named[word], key=key, on_change=address.tell, args=(key, default), width=420
+    )
+
+
+def _words(word: str | None) -> set[str | None]:
+    """Every word for the same model: the best run has a number, too."""
+    run = run_of(word) if word else None
+    if run is None:
+        return {word}
+    best = max(
+        (other for other in state.store().runs() if other.accuracy is not None), key=lambda other: other.accuracy or 0.0, default=None
+    )
+    return {word, str(run.number), *([BEST] if best and best.id == run.id else [])}
+
+
+def called(word: str, model: "Model") -> str:
+    """What a model is called in a sentence."""
+    return "the bundled model" if word == BUNDLED else plain(model.name)
+
+
+def run_of(word: str) -> Run | None:
+    """The run that a model comes from; None for the bundled one and for a file."""
+    return None if word == BUNDLED or word.endswith(".safetensors") else state.store().find(word)
 
 
 def _name(run: Run) -> str:

@@ -21,8 +21,9 @@ from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
 from ui import judged
-from ui.evaluation import evaluated, gallery, image_list, matrix, trust, two_models
+from ui.evaluation import evaluated, image_list, matrix, trust, two_models
 from ui.evaluation.matrix import Chosen
+from ui.images import buttons
 from ui.labels import percent
 
 Visit = Callable[..., AppTest]
@@ -156,9 +157,9 @@ def test_an_address_shows_one_cell_and_the_chip_takes_it_back(visit: Visit, trai
     outputs = said("best")
     at = visit("evaluate", true="shirt", predicted="t-shirt-top")
     sent, expected = component(at, "evaluate.gallery"), cell(outputs, SHIRT, T_SHIRT)
-    assert len(expected) > gallery.PAGE
+    assert len(expected) > buttons.PAGE
     assert set(sent["index"]) < expected
-    assert len(sent["index"]) == gallery.PAGE
+    assert len(sent["index"]) == buttons.PAGE
     assert sent["share"] == sorted(sent["share"], reverse=True)
     assert component(at, "evaluate.matrix")["chosen"] == [SHIRT, T_SHIRT]
     assert f"{len(expected):,} of 10,000 images" in words(at)
@@ -173,7 +174,7 @@ def test_the_pages_of_the_gallery_hold_every_image_once(visit: Visit, trained: R
         component(visit("evaluate", true="shirt", predicted="t-shirt-top", page=str(page)), "evaluate.gallery")["index"]
         for page in (1, 2, 3, 4)
     ]
-    shown = [index for page in pages[: -(-len(expected) // gallery.PAGE)] for index in page]
+    shown = [index for page in pages[: -(-len(expected) // buttons.PAGE)] for index in page]
     assert len(shown) == len(set(shown))
     assert set(shown) == expected
 
@@ -273,7 +274,7 @@ def test_the_table_and_the_file_have_what_the_gallery_shows(visit: Visit, traine
 
 def test_the_gallery_is_sent_what_each_image_is() -> None:
     def page() -> None:
-        from ui.evaluation import gallery
+        from ui.images import gallery
 
         gallery.show([gallery.Item(17, 6, 4, 0.61, "not learnt"), gallery.Item(3, 1, 1, 1.0)], "data:,", key="g")
 
@@ -348,7 +349,7 @@ def test_an_earlier_epoch_drives_figures_matrix_and_gallery(visit: Visit, traine
     sent = component(at, "evaluate.gallery")
     wrong = outputs.indices[guesses != outputs.labels].tolist()
     assert set(sent["index"]) <= set(wrong)
-    assert len(sent["index"]) == min(gallery.PAGE, len(wrong))
+    assert len(sent["index"]) == min(buttons.PAGE, len(wrong))
     at.select_slider(key="epoch").set_value("now").run()
     assert figures(at)["Accuracy"] == percent(float((outputs.guesses == outputs.labels).double().mean()))
     assert "epoch" not in at.query_params

@@ -23,7 +23,8 @@ from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
 from ui import judged, state, thumbnails
-from ui.exploration import augmentation_look, doubtful_labels, feature_map, lasso_map, tiles, twins, typical_images
+from ui.exploration import augmentation_look, doubtful_labels, feature_map, lasso_map, twins, typical_images
+from ui.images import buttons, tiles
 
 Visit = Callable[..., AppTest]
 CONFIG = TrainConfig(network="linear", epochs=3, batch_size=64, train_size=900, validation_size=300, device="cpu", precision="float32")
@@ -89,22 +90,22 @@ def html(at: AppTest) -> str:
 
 def test_without_a_run_the_images_are_browsed_by_class_and_page(visit: Visit, dataset: Dataset) -> None:
     at = visit("explore")
-    assert shown(at, "explore.images") == list(range(tiles.PAGE))
+    assert shown(at, "explore.images") == list(range(buttons.PAGE))
     at.selectbox(key="class").select("coat").run()
     coats = (dataset.train.labels == COAT).nonzero()[:, 0].tolist()
-    assert shown(at, "explore.images") == coats[: tiles.PAGE]
+    assert shown(at, "explore.images") == coats[: buttons.PAGE]
     assert "6,000 images" in words(at)
     at.segmented_control(key="split").set_value("test").run()
     of_test = (dataset.test.labels == COAT).nonzero()[:, 0].tolist()
-    assert shown(at, "explore.images") == [TRAIN_IMAGES + index for index in of_test[: tiles.PAGE]]
+    assert shown(at, "explore.images") == [TRAIN_IMAGES + index for index in of_test[: buttons.PAGE]]
     assert (asked_for(at, "class"), asked_for(at, "split")) == ("coat", "test")
 
 
 def test_a_link_opens_the_same_page_of_the_same_class(visit: Visit, dataset: Dataset) -> None:
     bags = (dataset.test.labels == BAG).nonzero()[:, 0].tolist()
     at = visit("explore", **{"class": "bag", "split": "test", "page": "3"})
-    assert shown(at, "explore.images") == [TRAIN_IMAGES + index for index in bags[2 * tiles.PAGE : 3 * tiles.PAGE]]
-    assert shown(visit("explore", page="99999"), "explore.images") == list(range(TRAIN_IMAGES - tiles.PAGE, TRAIN_IMAGES))
+    assert shown(at, "explore.images") == [TRAIN_IMAGES + index for index in bags[2 * buttons.PAGE : 3 * buttons.PAGE]]
+    assert shown(visit("explore", page="99999"), "explore.images") == list(range(TRAIN_IMAGES - buttons.PAGE, TRAIN_IMAGES))
     for nonsense in ("0", "-1", "x"):
         assert shown(visit("explore", page=nonsense, section="nowhere", **{"class": "hat"}), "explore.images")[0] == 0
 
@@ -232,15 +233,15 @@ def test_doubtful_labels_are_those_of_the_core_and_can_be_narrowed(visit: Visit,
     assert 0 < int(found.seen.sum()) < len(found)
     at = visit("explore", section="labels")
     assert f"**{len(found):,}** doubtful labels" in words(at)
-    assert shown(at, "explore.suspects.tiles") == found.indices[: tiles.PAGE].tolist()
+    assert shown(at, "explore.suspects.tiles") == found.indices[: buttons.PAGE].tolist()
     (sent,) = components(at, "explore.suspects.tiles")
     assert sent["tiles"][0]["title"] == f"{CLASS_NAMES[int(found.suggested[0])]}?"
     assert sent["tiles"][0]["lines"][0] == f"labelled {CLASS_NAMES[int(found.labels[0])]}"
     at.segmented_control(key="seen").set_value("trained-on").run()
-    assert shown(at, "explore.suspects.tiles") == found.indices[found.seen][: tiles.PAGE].tolist()
+    assert shown(at, "explore.suspects.tiles") == found.indices[found.seen][: buttons.PAGE].tolist()
     at.selectbox(key="class").select("coat").run()
     both = found.indices[found.seen & (found.labels == COAT)].tolist()
-    assert len(both) == 0 or shown(at, "explore.suspects.tiles") == both[: tiles.PAGE]
+    assert len(both) == 0 or shown(at, "explore.suspects.tiles") == both[: buttons.PAGE]
     at.segmented_control(key="seen").set_value("all").run()
     at.toggle(key="table").set_value(True).run()
     table = at.dataframe[0].value
@@ -259,7 +260,7 @@ def test_doubtful_labels_by_cleanlab_are_another_list(visit: Visit, trained: Run
     at.segmented_control(key="finder").set_value("cleanlab").run()
     assert asked_for(at, "finder") == "cleanlab"
     assert f"**{len(found):,}** doubtful labels" in words(at)
-    assert shown(at, "explore.suspects.tiles") == found.indices[: tiles.PAGE].tolist()
+    assert shown(at, "explore.suspects.tiles") == found.indices[: buttons.PAGE].tolist()
 
 
 def test_without_cleanlab_its_place_says_how_to_get_it_and_a_link_shows_the_other_list(

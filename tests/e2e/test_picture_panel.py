@@ -1,5 +1,7 @@
 """One image opened from a gallery in a real browser: what only a browser shows of the panel."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -9,7 +11,7 @@ from fmnist.events import Epoch
 from fmnist.run import Process, Status
 from fmnist.store import Store
 from fmnist.training import TrainState
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, settle
 
 pytestmark = pytest.mark.browser
 CONFIG = TrainConfig(network="linear", epochs=1, batch_size=64, train_size=600, validation_size=100, device="cpu")
@@ -49,3 +51,19 @@ def test_an_image_is_opened_its_neighbours_come_by_themselves_and_other_sections
     expect(dialog.get_by_role("cell", name="Knows nothing")).to_be_visible()
     expect(dialog.locator(".fm-thumbs")).to_have_count(0)
     expect(dialog).to_be_visible()
+
+
+def test_a_row_of_a_table_opens_its_image_once(server: Server, run_number: int, page: Page) -> None:
+    page.goto(f"/evaluate?model={run_number}&table=true&sort=index")
+    table = page.get_by_test_id("stDataFrame").last
+    index = table.locator("#glide-cell-1-2")  # of the third row, in what the grid keeps for screen readers
+    expect(index).to_be_attached()
+    table.locator("canvas").first.click(position={"x": 16, "y": 35 + 2 * 35 + 17}, force=True)  # its box
+    expect(page.get_by_role("dialog")).to_contain_text(f"Test image {index.inner_text().replace(',', '')}")
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("radio", name="loss").click()
+    expect(page).to_have_url(re.compile("sort=loss"))
+    settle(page)
+    expect(page.get_by_role("dialog")).to_be_hidden()

@@ -1,34 +1,41 @@
 """The errors that all runs share against those of this one alone: what is hard for everybody, and what only this one cannot do."""
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from fmnist.errors import FmnistError
 from ui import background, choices, judged, model_choice
-from ui.evaluation import evaluated, figures, image_list
+from ui.evaluation import cell_filter, figures, image_list
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fmnist.outputs import Outputs
-
-MOST = 6  # other models: what each says of a split stays in memory, and computing it takes seconds
+MOST = 20  # other models: computing what each says of a split takes seconds, and more names would fill the screen
 WHO = {"all": "Wrong for every model", "alone": "Wrong for this one alone"}
+
+
+class Answer(NamedTuple):
+    """What a model says of a split."""
+
+    indices: "Tensor"  # int64 (N,), as in `Outputs`
+    guesses: "Tensor"  # int64 (N,)
 
 
 def show(view: View, chosen: Chosen | None) -> None:
     """This model beside every other one that can be judged on these images."""
-    others = [word for word in model_choice.names() if word not in (view.word, model_choice.BEST)]
-    others = list(islice((word for word in others if _other(view, word)), MOST))  # no more models are loaded than are shown
+    offered = [word for word in model_choice.names() if word not in (view.word, model_choice.BEST)]
+    others = list(islice((word for word in offered if _other(view, word)), MOST))  # no more models are loaded than are shown
     if not others:
         st.info("There is no other model yet. Train some runs, and see here what all of them find hard.", icon=":material/groups:")
         return
     answers = _answers(view, others)
     if answers:
+        if len(others) == MOST < len(offered):
+            st.caption(f"These are {MOST} of {len(offered)} other models; of the runs, the newest.")
         _compare(view, chosen, answers)
 
 
@@ -47,17 +54,30 @@ def _answers(view: View, words: list[str]) -> "dict[str, Tensor]":
     """The guesses of the models by name; while some are computed, the first of those shows how far it is."""
     found: dict[str, Tensor] = {}
     for word in words:
-        job = judged.begin(word, view.split)
-        if job.result is None:
-            background.show(job, f"{judged.model(word).name}: what it says of the {view.split} images.")
+        answer = _answer(view, word)
+        if answer is None:
             return {}
-        if _same_images(job.result, view.outputs):
-            found[evaluated.called(word, judged.model(word))] = job.result.guesses
+        if answer.indices.equal(view.outputs.indices):
+            found[model_choice.called(word, judged.model(word))] = answer.guesses
     return found
 
 
-def _same_images(one: "Outputs", other: "Outputs") -> bool:
-    return len(one) == len(other) and bool((one.indices == other.indices).all())
+def _answer(view: View, word: str) -> Answer | None:
+    """What another model says; None, and how far it is, until it is computed."""
+    model, kept = judged.model(word), _kept()
+    if (model.sha256, view.split) not in kept:
+        job = judged.begin(word, view.split)
+        if job.result is None:
+            background.show(job, f"{model.name}: what it says of the {view.split} images.")
+            return None
+        kept[model.sha256, view.split] = Answer(job.result.indices, job.result.guesses)
+    return kept[model.sha256, view.split]
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> dict[tuple[str, str], Answer]:
+    """By model and split: 160 KB each, where the outputs of 20 models would be 200 MB."""
+    return {}
 
 
 def _compare(view: View, chosen: Chosen | None, answers: "dict[str, Tensor]") -> None:
@@ -79,18 +99,9 @@ def _compare(view: View, chosen: Chosen | None, answers: "dict[str, Tensor]") ->
     drawn.plotly_chart(chart.figure, alt=chart.alt, config={"displaylogo": False})
     who = choices.one_of("Images", WHO, key="who")
     positions = shared.by_all if who != "alone" else (shared.alone == 0).nonzero().squeeze(1)
-    positions = _fitting(view, chosen, positions)
+    positions = cell_filter.fitting(chosen, positions, view.judgements.truth, view.judgements.guess)
     if not len(positions):
         st.info("No such image here.", icon=":material/check:")
         return
     st.markdown(f"**{len(positions):,}** images")
     image_list.pages(view, positions, (*view.key, chosen, who, tuple(answers)), key="evaluate.shared")
-
-
-def _fitting(view: View, chosen: Chosen | None, positions: "Tensor") -> "Tensor":
-    truth, guess = chosen or Chosen(None, None)
-    if truth is not None:
-        positions = positions[view.judgements.truth[positions] == truth]
-    if guess is not None:
-        positions = positions[view.judgements.guess[positions] == guess]
-    return positions

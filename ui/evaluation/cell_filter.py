@@ -1,10 +1,15 @@
 """Which cell, row or column of the confusion matrix is looked at: in the address, in words, as a chip that can be removed."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from ui.choices import address_word
 from ui.evaluation.matrix import PLURALS, Chosen
 from ui.labels import plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TRUE, PREDICTED = "true", "predicted"  # the names in the address; the values are classes as in the address of Explore
 
@@ -53,6 +58,21 @@ def chip(chosen: Chosen | None, count: int, total: int) -> None:
             help="Remove this filter: look at all images again.",
         )
         st.caption(f"{count:,} of {total:,} images. Everything below is about them.")
+
+
+def fitting(chosen: Chosen | None, positions: "Tensor", truth: "Tensor", *guesses: "Tensor") -> "Tensor":
+    """Those of the positions that a choice holds: of its true class, and taken for its guess by one of those who guess.
+
+    Args:
+        positions: int64 (M,).
+        truth, guesses: int64 (N,) each.
+    """
+    label, guess = chosen or Chosen(None, None)
+    if label is not None:
+        positions = positions[truth[positions] == label]
+    if guess is not None:
+        positions = positions[sum(found[positions] == guess for found in guesses) > 0]
+    return positions
 
 
 def _class(name: str | None) -> int | None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist.run import Run
-from ui import address, judged, model_choice, state
+from ui import choices, judged, model_choice, state
 from ui.evaluation import time_machine
-from ui.labels import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,75 +50,22 @@ def ask() -> View:
     from fmnist.outputs import available
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        word = model_word("Model", "model")
+        word = model_choice.ask("Model", "model")
         model = judged.model(word)
-        split = _split([name for name in available(model) if name in SPLITS])
+        offered = {name: name.capitalize() for name in available(model) if name in SPLITS}
+        split: SplitName = choices.one_of("Images", offered, key="split", default="test", disabled=len(offered) == 1, help=_SPLITS)  # type: ignore[assignment]
     outputs = judged.outputs(word, split)
-    run = run_of(word)
+    run = model_choice.run_of(word)
     past = time_machine.of(run, split)
     epoch = time_machine.ask(past) if past else None
     report, judgements = _figures(model.sha256, split, epoch, outputs, past)
     return View(word, model, run, split, outputs, past, epoch, judgements, report)
 
 
-def model_word(label: str, key: str, without: str | None = None) -> str:
-    """Let a person choose a model; its word stands in the address under this key. A link to what is gone says so.
-
-    Args:
-        without: a model that is not offered, because the page has it already.
-    """
-    named = {word: name for word, name in model_choice.names().items() if word not in _words(without)}
-    default = next(iter(named))
-    asked = st.query_params.get(key, default)
-    if asked not in named:
-        named[asked] = f"{asked[:40]} (not available)"
-    address.follow(key, named, default)
-    return st.selectbox(
-        label, list(named), format_func=lambda word: named[word], key=key, on_change=address.tell, args=(key, default), width=420
-    )
-
-
-def _words(word: str | None) -> set[str | None]:
-    """Every word for the same model: the best run has a number, too."""
-    run = run_of(word) if word else None
-    if run is None:
-        return {word}
-    best = max(
-        (other for other in state.store().runs() if other.accuracy is not None), key=lambda other: other.accuracy or 0.0, default=None
-    )
-    return {word, str(run.number), *([model_choice.BEST] if best and best.id == run.id else [])}
-
-
-def called(word: str, model: "Model") -> str:
-    """What a model is called in a sentence."""
-    return "the bundled model" if word == model_choice.BUNDLED else plain(model.name)
-
-
-def run_of(word: str) -> Run | None:
-    """The run that a model comes from; None for the bundled one and for a file."""
-    return None if word == model_choice.BUNDLED or word.endswith(".safetensors") else state.store().find(word)
-
-
 def images(view: View, positions: "Tensor") -> "Tensor":
     """The images at some rows of the judgements: uint8 (M, 28, 28)."""
     split = state.dataset().test if view.split == "test" else state.dataset().train
     return split.images[view.judgements.index[positions]]
-
-
-def _split(offered: "list[SplitName]") -> "SplitName":
-    address.follow("split", offered, "test")
-    chosen: SplitName | None = st.segmented_control(
-        "Images",
-        offered,
-        required=True,
-        key="split",
-        on_change=address.tell,
-        args=("split", "test"),
-        format_func=str.capitalize,
-        disabled=len(offered) == 1,
-        help="Test images were never seen in training. Validation images were held back from this model, and choices may look at them.",
-    )
-    return chosen or "test"
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -133,3 +79,6 @@ def _figures(
         return evaluation.report(_outputs.logits, _outputs.labels), judge(_outputs.logits, _outputs.labels, _outputs.indices)
     then = time_machine.logits(_past, epoch)
     return time_machine.report(_past, epoch, _outputs), judge(then, _outputs.labels, _outputs.indices)
+
+
+_SPLITS = "Test images were never seen in training. Validation images were held back from this model, and choices may look at them."

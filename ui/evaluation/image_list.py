@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import choices, paging
-from ui.evaluation import evaluated, gallery, time_machine
+from ui import choices, csv_file, paging
+from ui.evaluation import evaluated, time_machine
 from ui.evaluation.evaluated import View
-from ui.evaluation.gallery import PAGE, Item
 from ui.evaluation.matrix import Chosen
+from ui.images import buttons, gallery, image_table
+from ui.images.gallery import Item
 from ui.picture import picture_panel
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def show(view: View, chosen: Chosen | None) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(positions):,}** {_what(kind, len(positions))}", width="content")
-        _download(view, positions)
+        csv_file.button(f"{view.split}-images", lambda: csv(view, positions))
         if kind == "right":
             st.button("Other ones first", icon=":material/shuffle:", type="tertiary", on_click=_shuffle)
     if as_table:
@@ -49,7 +50,7 @@ def pages(view: View, positions: "Tensor", about: Hashable, notes: Sequence[str]
         about: what the list is; another one begins at its first page.
         notes: for each of all N images a line below it; when it was learnt and forgotten, if there are none.
     """
-    shown = positions[paging.page(len(positions), PAGE, (key, about), key="evaluate.paged")]
+    shown = positions[paging.page(len(positions), buttons.PAGE, (key, about), key="evaluate.paged")]
     lines = notes or _notes(view)
     columns = (getattr(view.judgements, name)[shown].tolist() for name in ("index", "truth", "guess", "confidence"))
     items = [Item(*values, note=lines[int(row)] if lines else "") for row, *values in zip(shown.tolist(), *columns, strict=True)]
@@ -59,18 +60,15 @@ def pages(view: View, positions: "Tensor", about: Hashable, notes: Sequence[str]
 
 
 def table(view: View, positions: "Tensor") -> None:
-    """Rows of the judgements as a table that sorts by any column."""
+    """Rows of the judgements as a table that sorts by any column; choosing a row opens its image."""
     from fmnist import judgements
 
     rows = judgements.rows(view.judgements, positions)
     shown = ["index", "true", "predicted", "confidence"] + ([] if view.epoch else ["loss", "margin", "probability_of_true"])
-    st.dataframe(
-        _frame(rows, shown),
-        hide_index=True,
-        height="content" if len(rows) <= 12 else 480,
-        column_config=_columns(),
-        alt="The images as a table",
-    )
+    indices = [row["index"] for row in rows]
+    opened = image_table.show(_frame(rows, shown), indices, _columns(), "The images as a table", key="evaluate.table")
+    if opened is not None:
+        picture_panel.open_dialog(view.word, view.split, opened, key="evaluate.picture")
 
 
 def _controls(view: View, chosen: Chosen | None) -> tuple[str, str, bool]:
@@ -122,23 +120,11 @@ def _learnt(sha256: str, split: str, _past: time_machine.Past, _truth: "Tensor")
 
 @st.cache_data(show_spinner=False, max_entries=128)
 def _sheet(split: str, indices: tuple[int, ...], _view: View, _positions: "Tensor") -> str:
-    return gallery.sheet(evaluated.images(_view, _positions))
+    return buttons.sheet(evaluated.images(_view, _positions))
 
 
 def _shuffle() -> None:
     st.session_state["evaluate.seed"] = st.session_state.get("evaluate.seed", 0) + 1
-
-
-def _download(view: View, positions: "Tensor") -> None:
-    st.download_button(
-        "Download as CSV",
-        lambda: csv(view, positions),
-        f"{view.split}-images.csv",
-        "text/csv",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-    )
 
 
 def csv(view: View, positions: "Tensor") -> bytes:

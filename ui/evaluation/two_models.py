@@ -7,7 +7,7 @@ import streamlit as st
 from fmnist.errors import FmnistError
 from fmnist.run import Run
 from ui import boundary, choices, judged, model_choice, state
-from ui.evaluation import cell_filter, evaluated, image_list, matrix
+from ui.evaluation import cell_filter, image_list, matrix
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
 from ui.labels import percent, points
@@ -25,7 +25,7 @@ def show(view: View, chosen: Chosen | None) -> None:
     if len(model_choice.names()) < 2:
         st.info("There is only one model. Train another one, and compare both here, image by image.", icon=":material/compare_arrows:")
         return
-    word = evaluated.model_word("Compare it with", "other", without=view.word)
+    word = model_choice.ask("Compare it with", "other", without=view.word)
     try:
         other = judged.model(word)
         outputs = judged.outputs(word, view.split)
@@ -35,7 +35,7 @@ def show(view: View, chosen: Chosen | None) -> None:
     if len(outputs) != len(view.outputs) or not bool((outputs.indices == view.outputs.indices).all()):
         st.warning("These two models held back different validation images, so they cannot be compared on them. Choose the test images.")
         return
-    _compare(view, evaluated.called(word, other), word, outputs.logits, chosen)
+    _compare(view, model_choice.called(word, other), word, outputs.logits, chosen)
 
 
 def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen | None) -> None:
@@ -44,7 +44,7 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
     first, truth = view.judgements.guess, view.judgements.truth
     confidence, second = logits.softmax(1).max(1)
     found = comparison.compare(first, second, truth)
-    noise = seed_noise(view.run, evaluated.run_of(word)) if view.split == "test" else None
+    noise = seed_noise(view.run, model_choice.run_of(word)) if view.split == "test" else None
     names = (_called(view), name)
     st.markdown(f"**{comparison.verdict(found, noise, names)}**")
     _figures(found, names)
@@ -70,7 +70,7 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
 
 
 def _called(view: View) -> str:
-    name = evaluated.called(view.word, view.model)
+    name = model_choice.called(view.word, view.model)
     return f"{name} after epoch {view.epoch}" if view.epoch else name
 
 
@@ -127,7 +127,13 @@ def _pictures(view: View, chosen: Chosen | None, name: str, second: "Tensor", co
     from fmnist.data import CLASS_NAMES
 
     found = {
-        change: _fitting(view, chosen, second, comparison.positions(view.judgements.guess, second, view.judgements.truth, change))
+        change: cell_filter.fitting(
+            chosen,
+            comparison.positions(view.judgements.guess, second, view.judgements.truth, change),
+            view.judgements.truth,
+            view.judgements.guess,
+            second,
+        )
         for change in CHANGES
     }
     change = choices.one_of("Images", {each: f"{word} ({len(found[each]):,})" for each, word in CHANGES.items()}, key="change")
@@ -137,13 +143,3 @@ def _pictures(view: View, chosen: Chosen | None, name: str, second: "Tensor", co
     notes = [f"other: {CLASS_NAMES[guess]} {share:.0%}" for guess, share in zip(second.tolist(), confidence.tolist(), strict=True)]
     st.caption(f"Each image shows what {_called(view)} says; the line below it is what {name} says.")
     image_list.pages(view, found[change], (*view.key, name, chosen, change), notes, key="evaluate.changes")
-
-
-def _fitting(view: View, chosen: Chosen | None, second: "Tensor", positions: "Tensor") -> "Tensor":
-    """Those of the filter: of its true class, and taken for its guess by either model."""
-    truth, guess = chosen or Chosen(None, None)
-    if truth is not None:
-        positions = positions[view.judgements.truth[positions] == truth]
-    if guess is not None:
-        positions = positions[(view.judgements.guess[positions] == guess) | (second[positions] == guess)]
-    return positions

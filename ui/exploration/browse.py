@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui import choices, paging, state
-from ui.exploration import tiles
-from ui.exploration.tiles import Tile
+from ui.images import buttons, tiles
+from ui.images.tiles import Tile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ def show(word: str) -> None:
     images = state.dataset().train if split == "train" else state.dataset().test
     indices = _indices(images.labels, label)
     st.caption(f"{len(indices):,} images in the order of the file. Click one to see what the model makes of it.")
-    shown = indices[paging.page(len(indices), tiles.PAGE, (split, label), key="explore.browse")].tolist()
+    shown = indices[paging.page(len(indices), buttons.PAGE, (split, label), key="explore.browse")].tolist()
     found = [Tile((tiles.place_of(split, index),), CLASS_NAMES[int(images.labels[index])], (f"No. {index:,}",)) for index in shown]
     tiles.show(found, word, key="explore.images")
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui import choices, csv_file, judged, paging
-from ui.exploration import tiles
-from ui.exploration.tiles import Tile
+from ui.images import buttons, image_table, tiles
+from ui.images.tiles import Tile
 
 if TYPE_CHECKING:
     from fmnist.outputs import Outputs
@@ -42,12 +42,15 @@ def show(word: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(rows):,}** doubtful label{'s' if len(rows) > 1 else ''}, the most doubtful first", width="content")
-        csv_file.button("doubtful-labels", lambda: frame(found, rows))
+        csv_file.button("doubtful-labels", lambda: csv_file.written(frame(found, rows)))
         as_table = st.toggle("As a table", key="table", bind="query-params")
     if as_table:
-        st.dataframe(frame(found, rows), hide_index=True, height=480, column_config=_columns(), alt="The doubtful labels as a table")
+        places = found.indices[rows].tolist()
+        tiles.open_panel(
+            word, image_table.show(frame(found, rows), places, _columns(), "The doubtful labels as a table", key="explore.suspects.table")
+        )
         return
-    shown = rows[paging.page(len(rows), tiles.PAGE, (model.sha256, finder, seen, label), key="explore.suspects")]
+    shown = rows[paging.page(len(rows), buttons.PAGE, (model.sha256, finder, seen, label), key="explore.suspects")]
     tiles.show([_tile(found, row) for row in shown], word, key="explore.suspects.tiles")
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import streamlit as st
 
 from ui import choices, csv_file, judged, paging, state
-from ui.evaluation import gallery
-from ui.evaluation.gallery import Item
 from ui.exploration import lasso_map, process_panel
+from ui.images import buttons, gallery
+from ui.images.gallery import Item
 from ui.picture import picture_panel
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def _selection(word: str, outputs: "Outputs", points: lasso_map.Points, picked: 
     wrong = sum(points.truth[row] != points.guess[row] for row in picked)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(picked):,} selected**, {wrong:,} taken for something else", width="content")
-        csv_file.button(f"{outputs.split}-selection", lambda: _table(points, picked))
-    shown = picked[paging.page(len(picked), gallery.PAGE, (points.pictures, tuple(picked)), key="explore.selection")]
+        csv_file.button(f"{outputs.split}-selection", lambda: csv_file.written(_table(points, picked)))
+    shown = picked[paging.page(len(picked), buttons.PAGE, (points.pictures, tuple(picked)), key="explore.selection")]
     items = [Item(points.numbers[row], points.truth[row], points.guess[row], points.confidence[row]) for row in shown]
     images = (state.dataset().test if outputs.split == "test" else state.dataset().train).images
-    opened = gallery.show(items, gallery.sheet(images[[item.index for item in items]]), key="explore.selection.gallery")
+    opened = gallery.show(items, buttons.sheet(images[[item.index for item in items]]), key="explore.selection.gallery")
     if opened is not None:
         picture_panel.open_dialog(word, outputs.split, opened, key="explore.picture")
 

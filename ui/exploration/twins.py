@@ -6,8 +6,9 @@ import streamlit as st
 
 from fmnist.home import runs_folder
 from ui import choices, csv_file, judged, paging, state
-from ui.exploration import process_panel, tiles
-from ui.exploration.tiles import Tile
+from ui.exploration import process_panel
+from ui.images import image_table, tiles
+from ui.images.tiles import Tile
 
 if TYPE_CHECKING:
     from fmnist.computation import Computation
@@ -61,10 +62,11 @@ def _pairs(pairs: "Pairs", by: str, where: str, different: bool, word: str) -> N
     equal = int(table["exact"].sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(table):,}** pair{'s' * (len(table) > 1)}, {equal or 'none'} of them equal in every byte", width="content")
-        csv_file.button(f"alike-by-{by}", lambda: listed)
+        csv_file.button(f"alike-by-{by}", lambda: csv_file.written(listed))
         as_table = st.toggle("As a table", key="table", bind="query-params")
     if as_table:
-        st.dataframe(listed, hide_index=True, height=480, column_config=_columns(), alt="The pairs as a table")
+        places = table["first_place"].tolist()  # a row has two images: it opens the first
+        tiles.open_panel(word, image_table.show(listed, places, _columns(), "The pairs as a table", key="explore.twins.table"))
         return
     shown = table.iloc[paging.page(len(table), PAGE, (by, where, different), key="explore.twins")]
     tiles.show([_tile(row) for row in shown.to_dict("records")], word, key="explore.twins.tiles")

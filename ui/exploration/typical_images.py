@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui import choices, csv_file, judged
-from ui.exploration import tiles
 from ui.exploration.feature_map import SPLITS
-from ui.exploration.tiles import Tile
+from ui.images import tiles
+from ui.images.tiles import Tile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ def show(word: str) -> None:
     most, least = _ends(outputs, distances, label)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Most typical", anchor=False, width="content")
-        csv_file.button(f"{split}-typical", lambda: ranking(outputs, distances), "Download the ranking as CSV")
+        csv_file.button(f"{split}-typical", lambda: csv_file.written(ranking(outputs, distances)), "Download the ranking as CSV")
     tiles.show([_tile(outputs, distances, row) for row in most], word, key="explore.typical.most")
     st.subheader("Least typical", anchor=False)
     tiles.show([_tile(outputs, distances, row) for row in least], word, key="explore.typical.least")

@@ -2,27 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
-from streamlit.components.v2 import component
 
 from fmnist.config import TRAIN_IMAGES
-from ui import state, thumbnails
+from ui import state
+from ui.images import buttons
+from ui.images.buttons import Buttons
 from ui.picture import picture_panel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-PAGE = 96  # tiles: divides by 2, 3, 4, 6, 8 and 12, so that the last row of a full page is full
-_FILES = Path(__file__).with_suffix("")
-_draw = component(
-    "tiles",
-    html='<div class="frame"><div class="tiles" role="group"></div></div>',
-    css=_FILES.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_FILES.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_BUTTONS = Buttons("tiles")
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Tile:
 
 
 def show(tiles: Sequence[Tile], word: str, *, key: str) -> None:
-    """A page of tiles, at most `PAGE`; the image that is clicked opens in the panel.
+    """A page of tiles, at most `buttons.PAGE`; the image that is clicked opens in the panel.
 
     Args:
         word: the model that the panel asks.
@@ -50,11 +43,14 @@ def show(tiles: Sequence[Tile], word: str, *, key: str) -> None:
         ],
         "sheet": _sheet(places),
         "pairs": any(len(tile.places) > 1 for tile in tiles),
-        "label": f"{len(places)} images. Arrow keys move, Enter opens one.",
     }
-    opened = _draw(data=data, key=key, on_opened_change=lambda: None).opened
-    if opened is not None:
-        picture_panel.open_dialog(word, *split_of(opened), key="explore.picture")
+    open_panel(word, _BUTTONS.show(len(places), data, key=key))
+
+
+def open_panel(word: str, place: int | None) -> None:
+    """The panel of an image, if one was opened."""
+    if place is not None:
+        picture_panel.open_dialog(word, *split_of(place), key="explore.picture")
 
 
 def split_of(place: int) -> tuple[Literal["train", "test"], int]:
@@ -93,4 +89,4 @@ def _names(places: Sequence[int]) -> list[dict[str, object]]:
 @st.cache_data(show_spinner=False, max_entries=128)
 def _sheet(places: tuple[int, ...]) -> str:
     """The images side by side in one PNG: a data address."""
-    return thumbnails.png(_images_at(places).permute(1, 0, 2).reshape(28, -1).numpy()) if places else ""
+    return buttons.sheet(_images_at(places)) if places else ""

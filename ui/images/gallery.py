@@ -2,26 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from streamlit.components.v2 import component
+from ui.images.buttons import Buttons
 
-from ui import thumbnails
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-PAGE = 96  # images: divides by 2, 3, 4, 6, 8 and 12, so that the last row of a full page is full
-
-_FILES = Path(__file__).with_suffix("")
-_draw = component(
-    "gallery",
-    html='<div class="frame"><div class="images" role="group"></div></div>',
-    css=_FILES.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_FILES.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_BUTTONS = Buttons("gallery")
 
 
 @dataclass(frozen=True)
@@ -39,8 +23,8 @@ def show(items: Sequence[Item], sheet: str, *, key: str) -> int | None:
     """Draw a page; returns the index of the image that was just opened.
 
     Args:
-        items: at most `PAGE`.
-        sheet: their images side by side, in this order: see `sheet`.
+        items: at most `buttons.PAGE`.
+        sheet: their images side by side, in this order: see `buttons.sheet`.
     """
     from fmnist.data import CLASS_NAMES  # with PyTorch
 
@@ -52,11 +36,5 @@ def show(items: Sequence[Item], sheet: str, *, key: str) -> int | None:
         "notes": [item.note for item in items] if any(item.note for item in items) else [],
         "names": CLASS_NAMES,
         "sheet": sheet,
-        "label": f"{len(items)} images. Arrow keys move, Enter opens one.",
     }
-    return _draw(data=data, key=key, on_opened_change=lambda: None).opened
-
-
-def sheet(images: "Tensor") -> str:
-    """Images side by side in one PNG, as a data address: uint8 (N, 28, 28), N > 0."""
-    return thumbnails.png(images.permute(1, 0, 2).reshape(28, -1).numpy())
+    return _BUTTONS.show(len(items), data, key=key)
