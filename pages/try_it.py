@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import choices
-from ui.trying import models, room
+from ui.trying import room
 
 SECTIONS = {
     "draw": ":material/draw: Draw",
@@ -13,7 +13,4 @@ SECTIONS = {
 }
 
 st.title("Try it", anchor=False)
-with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-    section = choices.one_of("From", SECTIONS, key="from")
-    words = models.ask()
-room.show(section, words)
+room.show(choices.one_of("A picture to ask about", SECTIONS, key="from"))

@@ -8,11 +8,12 @@ from PIL import Image
 from streamlit_drawable_canvas import st_canvas
 
 from ui.trying import drawing_files, picks, remembered, start_picture, strokes
-from ui.trying.drawing import SIDE, Drawing
+from ui.trying.drawing import SIDE, Drawing, State
 from ui.trying.judgement import Picture
 from ui.trying.picks import Pick
 
 KEY = "try.canvas"
+SLIDER = 165  # pixels: two fit on a phone
 MOST_CHARACTERS = 1_500_000  # of strokes: with more every stroke would take long on its way
 TOOLS = {
     "pen": ":material/edit: Pen",
@@ -35,18 +36,16 @@ HINTS = {
     "polygon": "Click each corner, then the first one again.",
 }
 STYLE = f"""<style>
-.st-key-try-canvas {{ width: {SIDE + 2}px; gap: 0.35rem; }}
-.st-key-try-canvas [data-testid=stCaptionContainer] {{ min-height: 1.9rem; padding-top: 0.5rem; }}
-@media (max-width: 640px) {{ .st-key-try-canvas {{ zoom: 0.8; }} }}
+.st-key-try-board {{ width: {SIDE + 2}px; gap: 0.35rem; }}
+.st-key-try-board [data-testid=stCaptionContainer] {{ min-height: 1.9rem; padding-top: 0.5rem; }}
+@media (max-width: 640px) {{ .st-key-try-board {{ zoom: 0.8; }} .st-key-try-actions kbd {{ display: none; }} }}
 </style>"""
 
 
 def show() -> Picture | None:
-    """The tools, the canvas, and what can be done with a drawing; returns the drawing, None while there is none."""
+    """The tools and the canvas; returns the drawing, None while there is none."""
     drawn = current()
-    tool = _tools()
-    _canvas(drawn, tool)
-    _actions(drawn)
+    _canvas(drawn, _tools())
     drawing_files.keep(drawn)
     if drawn.now.empty or drawn.now.png is None:
         return None
@@ -72,7 +71,7 @@ def current() -> Drawing:
     if not isinstance(drawn, Drawing) or (said and said != drawn.id):
         drawn = (drawing_files.find(said) if said else None) or Drawing(drawing_files.new_id(), paper=remembered.of("try.paper", False))
         st.session_state["try.drawing"] = drawn
-    if drawn.now.empty:
+    if drawn.now == State():
         st.query_params.pop("drawing", None)
     elif said != drawn.id:
         st.query_params["drawing"] = drawn.id
@@ -88,7 +87,8 @@ def _tools() -> str:
             remembered.begin("try.filled", True)
             st.toggle("Filled", key="try.filled")
             remembered.keep("try.filled")
-    width, shade = st.columns(2)
+    with st.container(horizontal=True):  # beside each other on a phone, too
+        width, shade = st.container(width=SLIDER), st.container(width=SLIDER)
     remembered.begin("try.width", 12)
     width.slider("Brush", 2, 48, key="try.width", format="%d px", help="How wide the pen and the eraser are.")
     remembered.keep("try.width")
@@ -114,14 +114,14 @@ def _canvas(drawn: Drawing, tool: str) -> None:
     ink = drawn.ink(remembered.of("try.shade", 100))
     filled = tool in SHAPES and remembered.of("try.filled", True)
     st.html(STYLE)
-    with st.container(key="try-canvas", width=SIDE + 2):
+    with st.container(key="try-board", width=SIDE + 2):
         st.caption(HINTS.get(tool, "Drag from corner to corner."))
         st_canvas(
             fill_color=ink if filled else "rgba(0, 0, 0, 0)",
             stroke_width=1 if tool == "bucket" else remembered.of("try.width", 12),
             stroke_color=drawn.ground if tool == "eraser" else ink,
             background_color=drawn.ground,
-            background_image=drawn.trace or None,
+            background_image=drawn.now.trace or None,
             height=SIDE,
             width=SIDE,
             drawing_mode=MODES.get(tool, tool),
@@ -155,8 +155,10 @@ def _receive() -> bool:
     return drawn.revision != before
 
 
-def _actions(drawn: Drawing) -> None:
-    with st.container(horizontal=True, gap="small"):
+def actions() -> None:
+    """What can be done with the drawing."""
+    drawn = current()
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="try-actions"):
         st.button("Undo", icon=":material/undo:", key="try.undo", on_click=drawn.undo, disabled=not drawn.can_undo, shortcut="Ctrl+Z")
         st.button("Redo", icon=":material/redo:", key="try.redo", on_click=drawn.redo, disabled=not drawn.can_redo, shortcut="Ctrl+Y")
         st.button(
@@ -164,7 +166,7 @@ def _actions(drawn: Drawing) -> None:
             icon=":material/delete:",
             key="try.clear",
             on_click=drawn.clear,
-            disabled=drawn.now.empty and not drawn.trace,
+            disabled=drawn.now == State(),
             help="An empty canvas. Undo brings the drawing back.",
         )
         st.button(
@@ -176,8 +178,8 @@ def _actions(drawn: Drawing) -> None:
             help="Colours everything that your lines enclose.",
         )
         start_picture.button(drawn)
-    st.session_state["try.paper"] = drawn.paper
-    st.toggle("Pencil on paper", key="try.paper", on_change=_turn, help="Dark lines on white instead of white lines on black.")
+        st.session_state["try.paper"] = drawn.paper
+        st.toggle("Pencil on paper", key="try.paper", on_change=_turn, help="Dark lines on white instead of white lines on black.")
 
 
 def _turn() -> None:

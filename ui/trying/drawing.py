@@ -24,6 +24,7 @@ class State:
 
     objects: str = "[]"  # JSON: what the canvas calls its objects, the oldest first
     png: bytes | None = None  # of the whole canvas; None: nothing was drawn, or the browser has not sent it yet
+    trace: bytes = b""  # a PNG below the drawing that is seen but not judged
 
     @property
     def empty(self) -> bool:
@@ -47,7 +48,6 @@ class Drawing:
     paper: bool = False  # dark on white, as with a pencil, instead of white on black
     states: list[State] = field(default_factory=lambda: [State()])
     at: int = 0  # which of them is seen
-    trace: bytes = b""  # a PNG below the drawing that is seen but not judged
     revision: int = 0  # grows when the drawing is changed here and not with the pen: the canvas then draws it anew
     awaiting: bool = False  # the canvas will send the picture of what it was given
 
@@ -69,7 +69,7 @@ class Drawing:
 
     def drawn(self, objects: Objects, png: bytes | None) -> bool:
         """The canvas has sent what it shows. Returns whether anything is new."""
-        state = State(json.dumps(objects), png)
+        state = State(json.dumps(objects), png, self.now.trace)
         if state == self.now:
             return False
         echo = self.awaiting and len(objects) == len(json.loads(self.now.objects))
@@ -88,14 +88,13 @@ class Drawing:
 
     def clear(self) -> None:
         """An empty canvas, which can be undone."""
-        self.trace = b""
-        if not self.now.empty:
+        if self.now != State():
             self._add(State())
             self._changed()
 
     def replace(self, objects: Objects, png: bytes | None = None) -> None:
         """Something else under the pen, which can be undone."""
-        self._add(State(json.dumps(objects), png))
+        self._add(State(json.dumps(objects), png, self.now.trace))
         self._changed()
 
     def fill(self) -> None:
@@ -112,7 +111,8 @@ class Drawing:
             shade: 0-100, as `ink` has it.
         """
         x, y = (float(point.get(name) or 0) for name in ("left", "top"))
-        self._paint(area_around(self.grey(), round(x + 1.5), round(y)), self.tone(shade))
+        area = area_around(self.grey(), round(x + 1.5), round(y))
+        self._put(area, np.full((SIDE, SIDE), self.tone(shade), np.uint8))
 
     def flatten(self) -> None:
         """All strokes become one picture."""
@@ -120,8 +120,8 @@ class Drawing:
         self._changed()
 
     def trace_over(self, png: bytes) -> None:
-        """Something to be seen faintly below the drawing."""
-        self.trace = png
+        """An empty canvas with something to be seen faintly below it."""
+        self._add(State(trace=png))
         self._changed()
 
     def tone(self, shade: int) -> int:
@@ -145,8 +145,15 @@ class Drawing:
         return self.now.grey(self.ground)
 
     def _paint(self, area: np.ndarray, tone: int) -> None:
-        painted = np.where(area, tone, self.grey()).astype(np.uint8)
-        self.replace([*json.loads(self.now.objects), picture_object(_overlay(area, tone))], _png(painted))
+        """Colour an area; where a line has a soft edge, whichever of the two is farther from the ground."""
+        seen = self.grey()
+        tones = (np.minimum if self.paper else np.maximum)(seen, tone).astype(np.uint8)
+        self._put(area, tones)
+
+    def _put(self, area: np.ndarray, tones: np.ndarray) -> None:
+        """Lay a picture over the drawing: bool and uint8 (SIDE, SIDE)."""
+        painted = np.where(area, tones, self.grey())
+        self.replace([*json.loads(self.now.objects), picture_object(_overlay(area, tones))], _png(painted))
 
     def _add(self, state: State) -> None:
         self.states = [*self.states[: self.at + 1], state][-MOST_PAST:]
@@ -171,7 +178,8 @@ def enclosed_by_lines(grey: np.ndarray) -> np.ndarray:
     closed = cv2.morphologyEx(np.pad(lines, 12), cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11)))
     outside = closed.copy()
     cv2.floodFill(outside, None, (0, 0), 2)
-    return ((outside != 2) & (np.pad(lines, 12) == 0))[12:-12, 12:-12]
+    inside = ((outside != 2) & (np.pad(lines, 12) == 0)).astype(np.uint8)
+    return cv2.dilate(inside, np.ones((5, 5), np.uint8))[12:-12, 12:-12] > 0  # under the soft edge of the lines
 
 
 def area_around(grey: np.ndarray, x: int, y: int) -> np.ndarray:
@@ -185,12 +193,13 @@ def area_around(grey: np.ndarray, x: int, y: int) -> np.ndarray:
     return cv2.dilate(mask[1:-1, 1:-1], np.ones((3, 3), np.uint8)) > 0
 
 
-def picture_object(picture: Image.Image) -> dict[str, Any]:
-    """A picture as an object of the canvas, over all of it and with sharp pixels."""
+def picture_object(picture: Image.Image, margin: int = 0) -> dict[str, Any]:
+    """A picture as an object of the canvas: over all of it, or so far from its edges."""
     source = f"data:image/png;base64,{base64.b64encode(_png(picture)).decode()}"
-    size = {"width": picture.width, "height": picture.height, "scaleX": SIDE / picture.width, "scaleY": SIDE / picture.height}
-    place = {"left": 0, "top": 0, "originX": "left", "originY": "top"}
-    return {"type": "Image", **place, **size, "src": source, "imageSmoothing": False, "strokeWidth": 0}
+    room = SIDE - 2 * margin
+    size = {"width": picture.width, "height": picture.height, "scaleX": room / picture.width, "scaleY": room / picture.height}
+    place = {"left": margin, "top": margin, "originX": "left", "originY": "top"}
+    return {"type": "Image", **place, **size, "src": source, "strokeWidth": 0}
 
 
 def flattened(state: State) -> State:
@@ -201,18 +210,16 @@ def flattened(state: State) -> State:
         return replace(state, objects=json.dumps([picture_object(opened.convert("RGBA"))]))
 
 
-def _overlay(area: np.ndarray, tone: int) -> Image.Image:
-    """An area as a picture that is clear elsewhere."""
-    pixels = np.zeros((*area.shape, 4), np.uint8)
-    pixels[area] = (tone, tone, tone, 255)
-    return Image.fromarray(pixels)
+def _overlay(area: np.ndarray, tones: np.ndarray) -> Image.Image:
+    """An area as a picture that is clear elsewhere: bool and uint8 (H, W)."""
+    return Image.fromarray(np.dstack([tones, tones, tones, np.where(area, 255, 0).astype(np.uint8)]))
 
 
 def _negative(state: State) -> State:
     """All colours turned around."""
     objects = [_negative_object(each) for each in json.loads(state.objects)]
     png = None if state.png is None else _png(_negative_picture(state.png))
-    return State(json.dumps(objects), png)
+    return State(json.dumps(objects), png, _png(_negative_picture(state.trace)) if state.trace else b"")
 
 
 def _negative_object(drawn: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def keep(drawing: Drawing) -> None:
     """Write a drawing; a disk that refuses costs what a reload would show, not the drawing on the screen."""
     path = _path(drawing.id)
     try:
-        if drawing.now.empty:
+        if drawing.now == State():
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,8 @@ def find(drawing_id: str) -> Drawing | None:
         return None
     try:
         said = json.loads(_path(drawing_id).read_text(encoding="utf-8"))
-        state = State(json.dumps(list(said["objects"])), base64.b64decode(said["png"]) if said["png"] else None)
+        png = base64.b64decode(said["png"]) if said["png"] else None
+        state = State(json.dumps(list(said["objects"])), png, base64.b64decode(said["trace"]))
         return Drawing(drawing_id, bool(said["paper"]), [State(), state], 1)
     except FileNotFoundError:
         return None
@@ -57,7 +58,8 @@ def find(drawing_id: str) -> Drawing | None:
 def _written(drawing: Drawing) -> str:
     state = drawing.now if len(drawing.now.objects) <= MOST_BYTES else flattened(drawing.now)
     png = base64.b64encode(state.png).decode() if state.png else None
-    return json.dumps({"objects": json.loads(state.objects), "paper": drawing.paper, "png": png})
+    trace = base64.b64encode(state.trace).decode()
+    return json.dumps({"objects": json.loads(state.objects), "paper": drawing.paper, "png": png, "trace": trace})
 
 
 def _make_room(folder: Path) -> None:

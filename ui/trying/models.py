@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fmnist.prediction import Model, Source
 
 MOST = 4  # models beside each other
-KEY = "model"
+KEY = "models"  # not "model", which other pages use for one
 
 
 def ask() -> list[str]:
@@ -32,7 +32,7 @@ def ask() -> list[str]:
         format_func=lambda word: named[word],
         max_selections=MOST,
         on_change=_tell,
-        width=380,
+        width="stretch",
         placeholder="The bundled model",
         help="One model, or up to four side by side. What it sees and what is most alike is said of the first.",
     )

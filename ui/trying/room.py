@@ -1,4 +1,6 @@
-"""The page Try it below its choices: a picture, what is said of it, and what the model sees. Drawn anew by itself with each stroke."""
+"""The page Try it below its sections: a picture, what is said of it, and what the model sees. Drawn anew by itself with each stroke."""
+
+from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,56 +12,73 @@ from ui.trying import answer, canvas, film_strip, judgement, likeness, models, s
 from ui.trying.judgement import Picture
 
 TICK_SECONDS = 0.6
-LEFT = 420  # pixels: the canvas fits, and so does a phone, where the answer goes below
+STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
 
 
 @st.fragment
-def show(section: str, words: list[str]) -> None:
+def show(section: str) -> None:
     """The input at the left, the answer at the right, the film strip below.
 
     Args:
         section: where the picture comes from: draw, upload, camera, samples.
-        words: of the models that are asked.
     """
+    st.html(STYLE)
     ready = models.warming()
-    both = st.container(horizontal=True, gap="large")
-    given, said = both.container(width=LEFT), both.container(width="stretch")
-    with given:
-        picture = _picture(section, words, bool(ready.result))
+    top = st.container()
+    with st.container(key="try-room"):  # the style sheet places its three parts: on a phone the answer comes between the other two
+        given, said, more = st.container(), st.container(), st.container()
     below = st.container()
     with said:
-        if picture is None and section not in ("upload", "camera"):
-            _invite()
+        words_here = st.container()
+        words = models.ask()
+    if section == "upload":
+        from ui.trying import uploads
+
+        with top:
+            picture = uploads.show(words, bool(ready.result))
+        with given:
+            uploads.preview(picture)
+    else:
+        with given:
+            picture = _picture(section)
+    if section == "draw":
+        with more:
+            canvas.actions()
+    with words_here:
+        if picture is None:
+            _invite(section)
         elif ready.error:
             boundary.show(ready.error)
             st.button("Try again", icon=":material/refresh:", key="try.again", on_click=ready.begin)
-        elif not ready.result:
-            st.info(f"{ready.step}. The answer comes in a few seconds; draw or choose meanwhile.", icon=":material/hourglass_top:")
-            clock.look_again(TICK_SECONDS, key="try.clock")
-        elif picture is not None:
+        elif ready.result:
             _answer(picture, words, below)
+        else:
+            _wait(ready.step)
 
 
-def _picture(section: str, words: list[str], ready: bool) -> Picture | None:
+def _picture(section: str) -> Picture | None:
     if section == "draw":
         return canvas.show()
     if section == "samples":
         from ui.trying import samples
 
         return samples.show()
-    if section == "camera":
-        from ui.trying import camera
+    from ui.trying import camera
 
-        return camera.show()
-    from ui.trying import uploads
-
-    return uploads.show(words, ready)
+    return camera.show()
 
 
-def _invite() -> None:
-    st.subheader("Draw a piece of clothing", anchor=False)
-    st.markdown("A T-shirt, trousers, a shoe, a bag: after each stroke the model says what it takes it for. Or begin with one of these.")
-    canvas.begin_with()
+def _invite(section: str) -> None:
+    if section == "draw":
+        st.subheader("Draw a piece of clothing", anchor=False)
+        st.markdown("A T-shirt, trousers, a shoe, a bag: after each stroke the model says what it takes it for. Or begin with these.")
+        canvas.begin_with()
+
+
+def _wait(step: str) -> None:
+    """Until models can answer."""
+    st.info(f"{step}. The answer comes in a few seconds; draw or choose meanwhile.", icon=":material/hourglass_top:")
+    clock.look_again(TICK_SECONDS, key="try.clock")
 
 
 def _answer(picture: Picture, words: list[str], below: DeltaGenerator) -> None:

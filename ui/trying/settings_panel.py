@@ -36,25 +36,25 @@ CHOICES = (
     Choice(
         "kind",
         "Taken for",
-        {"auto": AUTOMATIC, "drawing": "a drawing", "photo": "a photo"},
+        {"auto": AUTOMATIC, "drawing": "A drawing", "photo": "A photo"},
         "Lines on a plain ground, or a photo of something real: the two are prepared in different ways.",
     ),
     Choice(
         "separate",
         "Background",
-        {"auto": AUTOMATIC, "colour": "cut by colour alone", "off": "left as it is"},
+        {"auto": AUTOMATIC, "colour": "Cut by colour alone", "off": "Left as it is"},
         "How the garment is told from what lies behind it. Automatic finds its edge (GrabCut) where colour alone is not enough.",
     ),
     Choice(
         "polarity",
         "The garment is",
-        {"auto": AUTOMATIC, "dark": "darker than its ground", "bright": "brighter than its ground"},
+        {"auto": AUTOMATIC, "dark": "Darker than its ground", "bright": "Brighter than its ground"},
         "The dataset has bright garments on black, so a dark one on white is turned around.",
     ),
     Choice(
         "fill",
         "Outlines",
-        {"auto": AUTOMATIC, "on": "are filled", "off": "stay empty"},
+        {"auto": AUTOMATIC, "on": "Filled", "off": "Left empty"},
         "The dataset knows no outlines: what a closed or nearly closed line encloses is taken for the garment.",
     ),
     Choice(
@@ -67,14 +67,17 @@ CHOICES = (
     Choice(
         "thickness",
         "Thickness",
-        {0: "as it is", **{step: f"{step:+d}".replace("-", "\N{MINUS SIGN}") for step in (-3, -2, -1, 1, 2, 3)}},
+        {0: "As it is", **{step: f"{step:+d}".replace("-", "\N{MINUS SIGN}") for step in (-3, -2, -1, 1, 2, 3)}},
         "Lines, or the edge of the garment, thinner or thicker.",
         slides=True,
     ),
-    Choice("crop", "Frame", {True: "tight, as the dataset has it", False: "as in the picture"}, "Whether empty margins are cut off."),
     Choice(
-        "tone", "Tones", {True: "stretched to the dataset's", False: "as in the picture"}, "Whether brightness and contrast are matched."
+        "crop",
+        "Frame",
+        {True: "Cut tight", False: "Not cut"},
+        "A garment of the dataset fills its frame.",
     ),
+    Choice("tone", "Tones", {True: "Matched", False: "Left as they are"}, "The dataset goes from dark grey to white."),
 )
 
 

@@ -7,11 +7,12 @@ import streamlit as st
 from PIL import Image
 
 from ui import state, thumbnails
-from ui.trying import picks, remembered
+from ui.trying import picks
 from ui.trying.drawing import SIDE, Drawing, picture_object
 from ui.trying.picks import Pick
 
 COUNT = 10
+MARGIN = 32  # pixels around the image, so that it does not touch the edge: each of its own becomes 12 x 12
 FAINT = 0.35  # how strongly a picture is seen that is only traced
 USES = {"alter": "Draw on it", "trace": "Trace it"}
 
@@ -25,16 +26,15 @@ def button(drawn: Drawing) -> None:
             return
         from fmnist.data import CLASS_NAMES
 
-        remembered.begin("try.start.use", "alter", USES)
         st.segmented_control(
             "What for",
             list(USES),
+            default="alter",
             required=True,
             key="try.start.use",
             format_func=lambda word: USES[word],
             help="Drawn on, it belongs to the drawing. Traced, it is seen faintly below the drawing and is not judged.",
         )
-        remembered.keep("try.start.use")
         label = st.selectbox("Class", range(len(CLASS_NAMES)), format_func=lambda index: CLASS_NAMES[index], key="try.start.class")
         _examples(label)
         st.button("Show others", icon=":material/shuffle:", key="try.start.others", on_click=_others, type="tertiary")
@@ -72,12 +72,14 @@ def _take(index: str) -> None:
     image = Image.fromarray(state.dataset().test.images[int(index)].numpy())
     if drawn.paper:
         image = Image.eval(image, lambda grey: 255 - grey)
-    large = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
-    if remembered.of("try.start.use", "alter") == "trace":
-        ground = Image.new("L", (SIDE, SIDE), 255 if drawn.paper else 0)
+    ground = Image.new("L", (SIDE, SIDE), drawn.ground)
+    image = image.resize((SIDE - 2 * MARGIN, SIDE - 2 * MARGIN), Image.Resampling.NEAREST)  # the canvas would smooth it
+    large = ground.copy()
+    large.paste(image, (MARGIN, MARGIN))
+    if st.session_state["try.start.use"] == "trace":
         drawn.trace_over(_png(Image.blend(ground, large, FAINT)))
     else:
-        drawn.replace([picture_object(image)], _png(large))
+        drawn.replace([picture_object(image, MARGIN)], _png(large))
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -23,6 +23,7 @@ TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
 MOST_MEGABYTES = 8
 MOST_FILES = 200
 THUMBNAIL = 72  # pixels
+PREVIEW = 400
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Row:
 
 
 def show(words: list[str], ready: bool) -> Picture | None:
-    """Ask for files; returns the picture that is looked at.
+    """Ask for files, and show a table if they are many; returns the picture that is looked at.
 
     Args:
         ready: whether models can answer yet; many files wait until then.
@@ -63,21 +64,34 @@ def show(words: list[str], ready: bool) -> Picture | None:
         help=f"PNG, JPEG, WebP, GIF or BMP, up to {MOST_MEGABYTES} MB each and {MOST_FILES} at once. They stay on this computer.",
     )
     if pasted := paste.show(key="try.paste"):
-        st.session_state["try.taken"] = [File("pasted picture", pasted)]
+        st.session_state["try.taken"], st.session_state["try.count"] = [File("pasted picture", pasted)], 1
     files = _files()
-    if not files:
+    if (count := st.session_state.get("try.count", 0)) > MOST_FILES:
+        st.warning(f"These are {count} pictures, and at most {MOST_FILES} are looked at once. The first {MOST_FILES} are below.")
+    if files and not st.session_state.get("try.files"):
+        st.button("Remove", icon=":material/close:", key="try.remove", on_click=_forget, type="tertiary")
+    if len(files) > 1:
+        return _table(files, words[0]) if ready else None
+    return _opened(files[0]) if files else None
+
+
+def preview(picture: Picture | None) -> None:
+    """The picture that is looked at, or what one can do here."""
+    if picture is None:
         st.caption("One picture is answered at once; many become a table. A whole folder: `python -m fmnist predict bundled FOLDER`.")
-        return None
-    if len(files) > MOST_FILES:
-        st.warning(f"These are {len(files)} pictures, and at most {MOST_FILES} are looked at at once. The first {MOST_FILES} are below.")
-    if len(files) == 1:
-        return _one(files[0])
-    return _table(files[:MOST_FILES], words[0]) if ready else None
+        return
+    small = picture.image.copy()
+    small.thumbnail((PREVIEW, PREVIEW))
+    if max(small.size) < PREVIEW // 4:  # an image of the dataset: its pixels as squares
+        small = small.resize((small.width * 8, small.height * 8), Image.Resampling.NEAREST)
+    st.image(small, caption=plain(picture.name), alt=f"Your picture {picture.name}")
 
 
 def _take_files() -> None:
     """What the uploader holds, kept beyond it: it forgets its files when another section is opened."""
-    st.session_state["try.taken"] = [File(each.name, each.getvalue()) for each in st.session_state["try.files"][: MOST_FILES + 1]]
+    given = st.session_state["try.files"]
+    st.session_state["try.taken"] = [File(each.name, each.getvalue()) for each in given[:MOST_FILES]]
+    st.session_state["try.count"] = len(given)
     st.session_state["try.table.run"] = st.session_state.get("try.table.run", 0) + 1  # another list: no row of it is chosen yet
 
 
@@ -87,21 +101,16 @@ def _files() -> list[File]:
     return st.session_state.get("try.taken", [])
 
 
-def _one(file: File) -> Picture | None:
-    """One picture, seen as it is."""
+def _opened(file: File) -> Picture | None:
     try:
-        picture = Picture(file.name, read(file))
+        return Picture(file.name, read(file))
     except PictureError as error:
         boundary.show(error)
         return None
-    st.image(preview(picture.image), caption=plain(file.name), alt=f"Your picture {file.name}")
-    if not st.session_state.get("try.files"):
-        st.button("Remove it", icon=":material/close:", key="try.remove", on_click=_forget, type="tertiary")
-    return picture
 
 
 def _forget() -> None:
-    st.session_state["try.taken"] = []
+    st.session_state["try.taken"], st.session_state["try.count"] = [], 0
 
 
 def read(file: File) -> Image.Image:
@@ -113,13 +122,6 @@ def read(file: File) -> Image.Image:
     from fmnist.pictures import read as decode
 
     return decode(file.content)
-
-
-def preview(image: Image.Image) -> Image.Image:
-    """The same, no larger than it is shown."""
-    small = image.copy()
-    small.thumbnail((400, 400))
-    return small
 
 
 def _table(files: list[File], word: str) -> Picture | None:
@@ -143,7 +145,7 @@ def _table(files: list[File], word: str) -> Picture | None:
             "picture": st.column_config.ImageColumn("", width=64),
             "file": st.column_config.TextColumn("File"),
             "guess": st.column_config.TextColumn("Guess"),
-            "confidence": st.column_config.ProgressColumn("Sure", format="percent", min_value=0, max_value=1, width=110),
+            "confidence": st.column_config.ProgressColumn("Sure", format="percent", min_value=0, max_value=1, width=130),
             "familiar": st.column_config.CheckboxColumn("Familiar", width=70),
             "note": st.column_config.TextColumn("Why not"),
         },
@@ -151,12 +153,8 @@ def _table(files: list[File], word: str) -> Picture | None:
     )
     csv_file.button("pictures", lambda: csv_file.written(_report(rows)))
     lines = chosen["selection"]["rows"]
-    file = files[lines[0] if lines and lines[0] < len(files) else 0]
-    try:
-        return Picture(file.name, read(file))
-    except PictureError as error:
-        boundary.show(error)
-        return None
+    first = next((place for place, row in enumerate(rows) if row.prediction), 0)
+    return _opened(files[lines[0] if lines and lines[0] < len(files) else first])
 
 
 def _rows(files: list[File], word: str) -> list[Row]:
