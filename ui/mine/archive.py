@@ -68,7 +68,7 @@ def _take(file: io.BytesIO, key: str) -> None:
     try:
         taken = my_archive.take(file)
     except FmnistError as error:
-        st.session_state[f"{key}.errors"] = [error]
+        undo.fail(error, key)
         return
     st.session_state[f"{key}.refused"] = taken.refused
     undo.note(Done(words(taken), added=tuple(taken.added)), key)
@@ -99,6 +99,6 @@ def _clear(ids: list[str], key: str) -> None:
         for identity in ids:
             my_pictures.delete(identity)
     except FmnistError as error:
-        st.session_state[f"{key}.errors"] = [error]
+        undo.fail(error, key)
         return
     undo.note(Done(f"{len(ids):,} pictures deleted."), key)

@@ -35,8 +35,6 @@ def show(model_word: str) -> None:
     found = my_pictures.listed()
     whole = [picture for picture in found if picture.words]
     undo.show(KEY)
-    for error in st.session_state.pop(f"{KEY}.errors", []):
-        boundary.show(error)
     if whole:
         _judged(model_word, whole)
     elif not found:
@@ -121,7 +119,7 @@ def _edited(key: str, ids: list[str]) -> None:
     try:
         undo.note(apply(changes["edited_rows"], changes["deleted_rows"], ids), KEY)
     except FmnistError as error:
-        st.session_state[f"{KEY}.errors"] = [error]
+        undo.fail(error, KEY)
     st.session_state[f"{KEY}.revision"] += 1
 
 
@@ -190,7 +188,7 @@ def _delete(identity: str) -> None:
     try:
         undo.note(Done("1 picture deleted.", removed=(my_pictures.delete(identity),)), KEY)
     except FmnistError as error:
-        st.session_state[f"{KEY}.errors"] = [error]
+        undo.fail(error, KEY)
 
 
 @st.cache_data(show_spinner=False, max_entries=512)

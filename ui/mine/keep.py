@@ -7,7 +7,6 @@ import streamlit as st
 from PIL import Image
 
 from fmnist.errors import FmnistError
-from ui import boundary
 from ui.labels import plain
 from ui.mine import undo
 from ui.mine.undo import Done
@@ -46,8 +45,6 @@ def offer(picture: Image.Image, guess: int | None, key: str, kind: "Kind" = "pho
             on_click=_save,
             args=(picture, kind, key),
         )
-    if error := st.session_state.pop(f"{key}.error", None):
-        boundary.show(error)
     undo.show(key)
 
 
@@ -73,7 +70,7 @@ def _save(picture: Image.Image, kind: "Kind", key: str) -> None:
         before = my_pictures.known(picture)
         kept = my_pictures.save(picture, label, kind)
     except FmnistError as error:
-        st.session_state[f"{key}.error"] = error
+        undo.fail(error, key)
         return
     words = f"Saved as **{plain(CLASS_NAMES[label])}** among your pictures."
     if before and before.words:

@@ -27,23 +27,28 @@ class Done:
 
 
 def note(done: Done, key: str) -> None:
-    """Say once that it was done, and remember it until something else is done under this key."""
-    st.toast(done.words, icon=":material/check:")
+    """Remember what was done until something else is done under this key; `show` says it. For callbacks, which draw nothing themselves."""
     st.session_state[f"{key}.done"] = done
+    st.session_state[f"{key}.toast"] = done.words
+
+
+def fail(error: FmnistError, key: str) -> None:
+    """Remember why it was not done; `show` says it once."""
+    st.session_state[f"{key}.error"] = error
 
 
 def forget(key: str) -> None:
     st.session_state.pop(f"{key}.done", None)
 
 
-def last(key: str) -> Done | None:
-    """What was done last under this key."""
-    return st.session_state.get(f"{key}.done")
-
-
 def show(key: str) -> None:
-    """What was done last, and a button that takes it back."""
-    if done := last(key):
+    """What was done last, and a button that takes it back; or why it was not done."""
+    if words := st.session_state.pop(f"{key}.toast", None):
+        st.toast(words, icon=":material/check:")
+    if error := st.session_state.pop(f"{key}.error", None):
+        boundary.show(error)
+    done: Done | None = st.session_state.get(f"{key}.done")
+    if done:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":green[:material/check:] {done.words}", width="content")
             if done.can_be_undone:
@@ -61,6 +66,7 @@ def _take_back(done: Done, key: str) -> None:
             my_pictures.relabel(identity, label)
         for removed in done.removed:
             my_pictures.put_back(removed)
-        st.toast("Taken back.", icon=":material/undo:")
     except FmnistError as error:  # somebody else was faster
-        boundary.show(error)
+        fail(error, key)
+    else:
+        st.session_state[f"{key}.toast"] = "Taken back."
