@@ -21,7 +21,7 @@ from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
 from ui import judged
-from ui.evaluation import evaluated, image_list, matrix, trust, two_models
+from ui.evaluation import all_runs, evaluated, image_list, matrix, trust, two_models
 from ui.evaluation.matrix import Chosen
 from ui.images import buttons
 from ui.labels import percent
@@ -419,6 +419,17 @@ def test_errors_of_all_are_told_from_those_of_this_one_alone(visit: Visit, train
     assert set(component(at, "evaluate.shared")["index"]) <= set(wrong.all(0).nonzero().squeeze(1).tolist())
     at.segmented_control(key="who").select("alone").run()
     assert set(component(at, "evaluate.shared")["index"]) <= set((wrong[0] & (wrong.sum(0) == 1)).nonzero().squeeze(1).tolist())
+
+
+def test_of_more_models_than_are_compared_the_newest_runs_are_and_the_page_says_so(
+    visit: Visit, trained: Run, sister: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in (str(trained.number), "bundled"):
+        said(word)
+    monkeypatch.setattr(all_runs, "MOST", 1)
+    at = visit("evaluate", model=str(trained.number), section="all")
+    assert "These are 1 of 2 other models" in words(at)
+    assert "wrong for all 2" in words(at)
 
 
 def test_sisters_differ_in_their_seed_and_in_nothing_else(trained: Run, sister: Run, runs_store: Store) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -260,9 +261,13 @@ def test_a_file_that_is_larger_than_it_may_be_is_not_unpacked_to_its_end() -> No
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("labels.csv", "file,label\nbomb.png,1\n")
-        archive.writestr("bomb.png", bytes(20_000_000))
+        archive.writestr("bomb.png", bytes(80_000_000))
+    tracemalloc.start()
     (said,) = my_archive.take(content).refused
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     assert said == "bomb.png: It has more than 8 MB, which is the most that is read."
+    assert most < 40_000_000
 
 
 @pytest.mark.parametrize(
