@@ -62,8 +62,11 @@ def next_step(runs: list[Run], last: Mapping[str, Epoch]) -> None:
 
 
 def button(label: str, icon: str, place: str, **query: str) -> None:
-    if st.button(label, icon=icon, type="primary", key="next-step"):
-        st.switch_page(place, query_params=query)
+    with st.container(horizontal=True):
+        if st.button(label, icon=icon, type="primary", key="next-step"):
+            st.switch_page(place, query_params=query)
+        if st.button("Try it on a drawing", icon=":material/draw:", key="try"):
+            st.switch_page(places.TRY)
 
 
 def best_model(runs: list[Run]) -> None:

@@ -10,7 +10,12 @@ SECTIONS = {
     "upload": ":material/upload: Upload",
     "camera": ":material/photo_camera: Camera",
     "samples": ":material/checkroom: Samples",
+    "mine": ":material/bookmark: My pictures",
 }
 
 st.title("Try it", anchor=False)
-room.show(choices.one_of("A picture to ask about", SECTIONS, key="from"))
+section = choices.one_of("A picture to ask about", SECTIONS, key="from")
+if section == "mine":
+    room.show_mine()
+else:
+    room.show(section)

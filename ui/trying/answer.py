@@ -64,7 +64,8 @@ def _column(who: str, said: "Prediction", prepared: "Prepared") -> str:
     else:
         heading, words = said.label, f"{sureness(said.probabilities).capitalize()}: {share(said.confidence)}"
         if sureness(said.probabilities).startswith("between"):
-            words = f"It is {sureness(said.probabilities)}."
+            second = sorted(said.probabilities)[-2]
+            words = f"It is {sureness(said.probabilities)}: {share(said.confidence)} and {share(second)}"
     calm = "" if said.familiar and prepared.found else ' class="fm-calm"'
     bars = _bars(said.probabilities, said.index) if prepared.found else ""
     return f"<div{calm}>{name}<h3>{escape(heading)}</h3><p>{escape(words)}</p>{bars}{_remarks(prepared)}</div>"

@@ -5,7 +5,6 @@ import json
 
 import streamlit as st
 from PIL import Image
-from streamlit_drawable_canvas import st_canvas
 
 from ui.trying import drawing_files, picks, remembered, start_picture, strokes
 from ui.trying.drawing import SIDE, Drawing, State
@@ -54,15 +53,8 @@ def show() -> Picture | None:
 
 def begin_with() -> None:
     """Drawings to begin with, for who does not know what to draw."""
-    found = [Pick(each.word, each.name, address_of(each.word)) for each in strokes.SKETCHES]
+    found = [Pick(each.word, each.name, strokes.address(each)) for each in strokes.SKETCHES]
     picks.show(found, "Drawings to begin with", _take_sketch, key="try.begin", side=78)
-
-
-@st.cache_data(show_spinner=False)
-def address_of(word: str) -> str:
-    """A drawing of ours as a data address."""
-    found = strokes.sketch(word)
-    return f"data:image/png;base64,{base64.b64encode(strokes.png(found)).decode()}" if found else ""
 
 
 def current() -> Drawing:
@@ -111,6 +103,8 @@ def _canvas(drawn: Drawing, tool: str) -> None:
     if KEY not in st.session_state or st.session_state.get("try.given.revision") != (drawn.id, drawn.revision):
         st.session_state["try.given"] = json.loads(drawn.now.objects)  # only then: else every stroke would be drawn again
         st.session_state["try.given.revision"] = (drawn.id, drawn.revision)
+    from streamlit_drawable_canvas import st_canvas  # known only where a server runs
+
     ink = drawn.ink(remembered.of("try.shade", 100))
     filled = tool in SHAPES and remembered.of("try.filled", True)
     st.html(STYLE)

@@ -170,16 +170,24 @@ class Drawing:
 
 
 def enclosed_by_lines(grey: np.ndarray) -> np.ndarray:
-    """What cannot be reached from the border without crossing a line: bool (H, W). Gaps of a few pixels count as closed."""
+    """What cannot be reached from the border without crossing a line: bool (H, W). Gaps of up to ten pixels count as closed."""
     import cv2  # heavy, and only a click on "Fill" needs it
 
     ground = int(np.bincount(grey[[0, -1]].ravel()).argmax())
     lines = (np.abs(grey.astype(int) - ground) > 24).astype(np.uint8)
-    closed = cv2.morphologyEx(np.pad(lines, 12), cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11)))
-    outside = closed.copy()
-    cv2.floodFill(outside, None, (0, 0), 2)
-    inside = ((outside != 2) & (np.pad(lines, 12) == 0)).astype(np.uint8)
-    return cv2.dilate(inside, np.ones((5, 5), np.uint8))[12:-12, 12:-12] > 0  # under the soft edge of the lines
+    thick = cv2.dilate(lines, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11)))  # bridges gaps
+    back = cv2.dilate(_unreachable(thick), np.ones((13, 13), np.uint8)) > 0  # to the lines again
+    inside = ((back & (lines == 0)) | (_unreachable(lines) > 0)).astype(np.uint8)  # the latter: what is too narrow for that
+    return cv2.dilate(inside, np.ones((5, 5), np.uint8)) > 0  # under the soft edge of the lines
+
+
+def _unreachable(walls: np.ndarray) -> np.ndarray:
+    """Where no way leads from the border, the walls not counted: uint8 (H, W), 0 or 1."""
+    import cv2
+
+    flooded = np.pad(walls, 1)
+    cv2.floodFill(flooded, None, (0, 0), (2,))
+    return (flooded[1:-1, 1:-1] == 0).astype(np.uint8)
 
 
 def area_around(grey: np.ndarray, x: int, y: int) -> np.ndarray:
@@ -189,7 +197,7 @@ def area_around(grey: np.ndarray, x: int, y: int) -> np.ndarray:
     height, width = grey.shape
     mask = np.zeros((height + 2, width + 2), np.uint8)
     seed = (min(width - 1, max(0, x)), min(height - 1, max(0, y)))
-    cv2.floodFill(grey.copy(), mask, seed, 0, 24, 24, 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8))
+    cv2.floodFill(grey.copy(), mask, seed, (0,), (24,), (24,), 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8))
     return cv2.dilate(mask[1:-1, 1:-1], np.ones((3, 3), np.uint8)) > 0
 
 

@@ -7,7 +7,6 @@ import streamlit as st
 
 from fmnist.errors import FmnistError
 from ui import background, model_choice, state
-from ui.labels import plain
 
 if TYPE_CHECKING:
     from fmnist.prediction import Model, Source
@@ -69,7 +68,7 @@ def load(word: str) -> "Model":
 
 def called(word: str) -> str:
     """What a model is called above its answer."""
-    return "The bundled model" if word == model_choice.BUNDLED else plain(model_choice.names().get(word, word))
+    return "The bundled model" if word == model_choice.BUNDLED else model_choice.names().get(word, word)
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import boundary
+from ui import background, boundary, model_choice
 from ui.labels import plain
 from ui.picture import clock
 from ui.trying import answer, canvas, film_strip, judgement, likeness, models, settings_panel
@@ -51,9 +51,21 @@ def show(section: str) -> None:
             boundary.show(ready.error)
             st.button("Try again", icon=":material/refresh:", key="try.again", on_click=ready.begin)
         elif ready.result:
-            _answer(picture, words, below)
+            _answer(picture, words, below, keep=section != "samples")
         else:
             _wait(ready.step)
+
+
+def show_mine() -> None:
+    """The pictures that were kept, and what the models make of them."""
+    word = model_choice.ask("Model", "model")
+    ready = models.warming()
+    if not ready.result:
+        background.show(ready, "Getting ready.")
+        return
+    from ui.mine import collection
+
+    collection.show(word)
 
 
 def _picture(section: str) -> Picture | None:
@@ -81,12 +93,21 @@ def _wait(step: str) -> None:
     clock.look_again(TICK_SECONDS, key="try.clock")
 
 
-def _answer(picture: Picture, words: list[str], below: DeltaGenerator) -> None:
-    """What the models say first, then how the picture came to be what they saw."""
+def _answer(picture: Picture, words: list[str], below: DeltaGenerator, keep: bool) -> None:
+    """What the models say first, then how the picture came to be what they saw.
+
+    Args:
+        keep: whether it can be kept among a person's own pictures.
+    """
     prepared = judgement.prepare(picture, settings_panel.settings())
     verdicts = judgement.judge(prepared, words)
     answer.show(verdicts, prepared)
     first = next((verdict for verdict in verdicts if verdict.prediction), None)
+    if keep and prepared.found:
+        from ui.mine import keep as keeping
+
+        guess = first.prediction.index if first and first.prediction else None
+        keeping.offer(picture.image, guess, "try.keep", "drawing" if prepared.kind == "drawing" else "photo")
     with below:
         if first and first.prediction:
             film_strip.show(prepared, first.word, plain(first.who) if len(words) > 1 else None)

@@ -4,7 +4,7 @@ import streamlit as st
 from PIL import Image
 
 from ui import choices, state, thumbnails
-from ui.trying import canvas, picks, strokes
+from ui.trying import picks, strokes
 from ui.trying.judgement import Picture
 from ui.trying.picks import Pick
 
@@ -13,7 +13,7 @@ KEY = "sample"
 
 def show() -> Picture | None:
     """Drawings of ours and an image of each class of the test split; returns the chosen one, the first at the beginning."""
-    drawings = [Pick(each.word, each.name, canvas.address_of(each.word)) for each in strokes.SKETCHES]
+    drawings = [Pick(each.word, each.name, strokes.address(each)) for each in strokes.SKETCHES]
     images = _images()
     words = [pick.word for pick in (*drawings, *images)]
     said = st.query_params.get(KEY, words[0])

@@ -1,7 +1,9 @@
 """Simple drawings that come with the studio, as lines on a canvas of 400 x 400; made for it, by nobody else."""
 
+import base64
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -130,6 +132,12 @@ def png(drawn: Sketch, paper: bool = False) -> bytes:
     file = io.BytesIO()
     picture(drawn, paper).save(file, format="PNG")
     return file.getvalue()
+
+
+@lru_cache
+def address(drawn: Sketch) -> str:
+    """The picture, white on black, as a data address."""
+    return f"data:image/png;base64,{base64.b64encode(png(drawn)).decode()}"
 
 
 def _smooth(line: Line) -> Line:

@@ -134,7 +134,7 @@ def _table(files: list[File], word: str) -> Picture | None:
     notes += [f"{strange} unlike anything known"] * bool(strange) + [f"{unreadable} cannot be read"] * bool(unreadable)
     st.markdown(", ".join(notes) + ". Choose a row to see why.")
     chosen = st.dataframe(
-        _frame(rows),
+        _frame(rows).assign(confidence=[100 * row.prediction.confidence if row.prediction else None for row in rows]),
         key=key,
         on_select="rerun",
         selection_mode="single-row",
@@ -145,7 +145,7 @@ def _table(files: list[File], word: str) -> Picture | None:
             "picture": st.column_config.ImageColumn("", width=64),
             "file": st.column_config.TextColumn("File"),
             "guess": st.column_config.TextColumn("Guess"),
-            "confidence": st.column_config.ProgressColumn("Sure", format="percent", min_value=0, max_value=1, width=130),
+            "confidence": st.column_config.ProgressColumn("Sure", format="%.0f %%", min_value=0, max_value=100, width=120),
             "familiar": st.column_config.CheckboxColumn("Familiar", width=70),
             "note": st.column_config.TextColumn("Why not"),
         },
