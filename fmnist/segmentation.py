@@ -179,3 +179,8 @@ def is_plausible(mask: np.ndarray) -> bool:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     hulls = sum(cv2.contourArea(cv2.convexHull(contour)) for contour in contours)
     return bool(mask.sum() >= LEAST_SOLID * hulls)
+
+
+def at_the_edge(mask: np.ndarray) -> float:
+    """The largest share of any side of the picture that a mask touches: 0-1."""
+    return float(max(side.mean() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])))
