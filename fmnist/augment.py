@@ -4,12 +4,13 @@ All randomness of an epoch is drawn at its start from (seed, epoch) alone. So a 
 sees what it would have seen, and the order of images does not depend on the device.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fmnist import outliers, views
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.models import MEAN, STD
@@ -25,6 +26,24 @@ class Plan:
     flip: Tensor | None  # bool (N,)
     shift: Tensor | None  # int64 (N, 2): rows and columns, 0 to 2 * config.shift
     erase: Tensor | None  # int64 (N, 4): first and end row, first and end column of what is covered
+    view: Tensor | None  # bool (N,): shown as somebody may have drawn or photographed it
+    outlier: Tensor | None  # bool (N,): something else is shown in its place
+    seed: int  # what the views of a batch are drawn from, with its place in the epoch
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The images of a split as batches are cut from them; laid out once for a training."""
+
+    padded: Tensor  # uint8 (N, 28 + 2 * shift, 28 + 2 * shift): black around, so that a shift is only another crop
+    split: Split
+    silhouettes: Tensor | None  # uint8 (N, 28, 28), for views and outliers
+
+
+def stock(split: Split, config: TrainConfig) -> Stock:
+    """A split, ready for batches. Takes a few seconds where there are views or outliers, otherwise nothing."""
+    padded = F.pad(split.images, [config.shift] * 4) if config.shift else split.images
+    return Stock(padded, split, views.silhouettes(split.images, split.labels) if config.views or config.outliers else None)
 
 
 def plan(config: TrainConfig, epoch: int, images: int, device: str | torch.device = "cpu") -> Plan:
@@ -34,13 +53,17 @@ def plan(config: TrainConfig, epoch: int, images: int, device: str | torch.devic
         epoch: 0 is the first.
         images: how many the training split has.
     """
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+    seed = config.seed * 1_000_003 + epoch
+    generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(images, generator=generator)
     clean = epoch >= config.epochs - config.clean_epochs
     flip = torch.rand(images, generator=generator) < 0.5 if config.flip and not clean else None
     shift = torch.randint(0, 2 * config.shift + 1, (images, 2), generator=generator) if config.shift and not clean else None
     erase = _draw_erasing(config.erase, images, generator) if config.erase and not clean else None
-    return Plan(*(None if drawn is None else drawn.to(device) for drawn in (order, flip, shift, erase)))  # type: ignore[arg-type]
+    view = torch.rand(images, generator=generator) < config.views if config.views and not clean else None
+    outlier = torch.rand(images, generator=generator) < config.outliers if config.outliers and not clean else None
+    drawn = [None if numbers is None else numbers.to(device) for numbers in (order, flip, shift, erase, view, outlier)]
+    return Plan(*drawn, seed=seed)  # type: ignore[arg-type]
 
 
 def _draw_erasing(share: float, images: int, generator: torch.Generator) -> Tensor:
@@ -52,28 +75,36 @@ def _draw_erasing(share: float, images: int, generator: torch.Generator) -> Tens
     return torch.stack([starts[:, 0], ends[:, 0], starts[:, 1], ends[:, 1]], dim=1)
 
 
-def padded(images: Tensor, config: TrainConfig) -> Tensor:
-    """uint8 (N, 28, 28) -> (N, 28 + 2 * shift, 28 + 2 * shift), black around, so that a shift is only another crop."""
-    return F.pad(images, [config.shift] * 4) if config.shift else images
-
-
-def batch(images: Tensor, config: TrainConfig, plan: Plan, positions: slice) -> Tensor:
-    """The pictures of a step, changed as the plan says.
+def batch(stock: Stock, config: TrainConfig, plan: Plan, positions: slice) -> Tensor:
+    """The images of a step, changed as the plan says.
 
     Args:
-        images: uint8, from `padded`, on the device of the plan.
+        stock: on the device of the plan.
         positions: of the epoch's order.
 
     Returns:
-        uint8 (B, 28, 28).
+        uint8 (B, 28, 28). What is drawn at random in a batch depends on its place in the epoch alone.
     """
     index = plan.order[positions]
     if plan.shift is None and plan.flip is None:
         margin = slice(config.shift, config.shift + SIDE)
-        shown = images[index][:, margin, margin]
+        shown = stock.padded[index][:, margin, margin]
     else:
-        shown = _crop(images, config, plan, positions, index)
+        shown = _crop(stock.padded, config, plan, positions, index)
+    if stock.silhouettes is not None:
+        generator = torch.Generator(index.device).manual_seed(plan.seed * 100_003 + positions.start)
+        for which, make in ((plan.view, views.make), (plan.outlier, outliers.make)):
+            if which is not None and len(chosen := which[positions].nonzero()[:, 0]):
+                rows = index[chosen]
+                made = make(stock.split.images[rows], stock.silhouettes[rows], stock.split.labels[rows], generator)
+                shown = shown.index_copy(0, chosen, made)
     return shown if plan.erase is None else _erased(shown, plan.erase[positions])
+
+
+def labels(stock: Stock, plan: Plan, positions: slice) -> Tensor:
+    """What a step's images are: int64 (B,), `views.NOTHING` for what is none of the classes."""
+    found = stock.split.labels[plan.order[positions]]
+    return found if plan.outlier is None else found.masked_fill(plan.outlier[positions], views.NOTHING)
 
 
 def _crop(images: Tensor, config: TrainConfig, plan: Plan, positions: slice, index: Tensor) -> Tensor:
@@ -108,4 +139,6 @@ def first_batch(config: TrainConfig, train: Split) -> tuple[Tensor, Tensor]:
     """The first step's images as the network will see them, augmentation included: uint8 (B, 28, 28) and int64 (B,)."""
     drawn = plan(config, 0, len(train))
     positions = slice(0, config.batch_size)
-    return batch(padded(train.images, config), config, drawn, positions), train.labels[drawn.order[positions]]
+    first = train.take(drawn.order[positions].tolist())
+    in_order = replace(drawn, order=torch.arange(len(first), device=drawn.order.device))
+    return batch(stock(first, config), config, in_order, positions), first.labels

@@ -123,6 +123,24 @@ class TrainConfig(BaseModel):
         ge=0,
         le=1,
     )
+    views: float = _field(
+        0.0,
+        "Drawn and photographed views",
+        "Shows this share of the training images as somebody may have drawn or photographed them: outlines, filled drawings, other "
+        "cloth and tones, sleeves spread, shoes in pairs. It makes a network right on real pictures, and needs more epochs.",
+        "Augmentation",
+        ge=0,
+        le=1,
+    )
+    outliers: float = _field(
+        0.0,
+        "Things that are no clothes",
+        "Puts shapes and cut-up garments in the place of this share of the training images, and asks the network not to be sure "
+        "about them. It learns to say when a picture is unlike anything it knows.",
+        "Augmentation",
+        ge=0,
+        le=0.5,
+    )
     clean_epochs: int = _field(
         0,
         "Clean epochs at the end",
@@ -203,7 +221,7 @@ class TrainConfig(BaseModel):
 
     @property
     def augmented(self) -> bool:
-        return self.flip or self.shift > 0 or self.erase > 0
+        return self.flip or self.shift > 0 or self.erase > 0 or self.views > 0 or self.outliers > 0
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Field -> (own value, other value), for the fields that differ."""

@@ -22,6 +22,7 @@ from fmnist.evaluation import logits, loss_and_accuracy
 from fmnist.events import Done, Epoch, Step
 from fmnist.models import Classifier, build
 from fmnist.schedule import learning_rate
+from fmnist.views import NOTHING
 
 REPORT_SECONDS = 0.25  # a point of the live curve this often: reading a number makes a GPU wait, so not at each step
 
@@ -136,15 +137,15 @@ def fit(state: TrainState, train: Split, monitor: Split) -> Iterator[Step | Epoc
         DivergedError: the loss is not a finite number any more.
     """
     config = state.config
-    images = augment.padded(train.images, config)
+    stock = augment.stock(train, config)
     while state.step < config.total_steps:
         drawn = augment.plan(config, state.epoch, len(train), state.device)
-        yield from _steps(state, images, train.labels, drawn)
+        yield from _steps(state, stock, drawn)
         yield _end_epoch(state, monitor)
     yield Done(state.step, state.seconds, _speed(config, state.step, state.seconds))
 
 
-def _steps(state: TrainState, images: Tensor, labels: Tensor, drawn: augment.Plan) -> Iterator[Step]:
+def _steps(state: TrainState, stock: augment.Stock, drawn: augment.Plan) -> Iterator[Step]:
     """The steps that are left of an epoch, told in points."""
     config = state.config
     window = torch.zeros((), device=state.device)
@@ -152,8 +153,8 @@ def _steps(state: TrainState, images: Tensor, labels: Tensor, drawn: augment.Pla
     state.model.train()
     for index in range(state.step % config.steps_per_epoch, config.steps_per_epoch):
         positions = slice(index * config.batch_size, (index + 1) * config.batch_size)
-        pictures = augment.normalised(augment.batch(images, config, drawn, positions))
-        window += _train(state, pictures, labels[drawn.order[positions]])
+        pictures = augment.normalised(augment.batch(stock, config, drawn, positions))
+        window += _train(state, pictures, augment.labels(stock, drawn, positions))
         state.step += 1
         if time.perf_counter() - begun >= REPORT_SECONDS or index == config.steps_per_epoch - 1:
             loss = float(window) / (state.step - first)  # waits for the device
@@ -173,7 +174,7 @@ def _train(state: TrainState, pictures: Tensor, labels: Tensor) -> Tensor:
         group["lr"] = learning_rate(config, state.step)
     with torch.autocast(kind, dtype=torch.bfloat16, enabled=state.precision == "bfloat16"):
         scores = state.model(pictures)
-        loss = F.cross_entropy(scores, labels, label_smoothing=config.label_smoothing)
+        loss = _loss(scores, labels, config)
     loss.backward()
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)
@@ -181,8 +182,25 @@ def _train(state: TrainState, pictures: Tensor, labels: Tensor) -> Tensor:
         _follow(state.average, state.model, min(config.ema, (1 + state.step) / (10 + state.step)))
     with torch.no_grad():
         state.epoch_loss += loss * len(labels)
-        state.epoch_right += (scores.argmax(1) == labels).sum()
+        state.epoch_right += _right(scores, labels, config)
     return loss.detach().float()
+
+
+def _loss(scores: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    """Cross entropy, the mean over the batch; of what is none of the classes (`views.NOTHING`), all ten shall be equally likely."""
+    if not config.outliers:
+        return F.cross_entropy(scores, labels, label_smoothing=config.label_smoothing)
+    known = F.cross_entropy(scores, labels, label_smoothing=config.label_smoothing, ignore_index=NOTHING, reduction="sum")
+    even = -scores.log_softmax(1).mean(1)
+    return (known + even[labels == NOTHING].sum()) / len(labels)
+
+
+def _right(scores: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    """How many answers are right: int64 (). Of what is none of the classes, not to be sure is."""
+    right = scores.argmax(1) == labels
+    if config.outliers:
+        right |= (labels == NOTHING) & (scores.softmax(1).amax(1) < 0.5)
+    return right.sum()
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fmnist.config import TrainConfig
+    from fmnist.data import Split
 
 IMAGES = 10  # in a row: one of each class, or ten of one
 _SEED = "explore.augmentation.seed"
@@ -34,46 +35,46 @@ def show() -> None:
         label = choices.class_of(CLASS_NAMES)
         shift = st.slider("Shift by up to (pixels)", 1, 6, 2, key="shift", bind="query-params", width=220)
         st.button("Draw again", icon=":material/shuffle:", on_click=_draw_again, key="explore.augmentation.again")
-    images = _images(label, st.session_state.setdefault(_SEED, 0))
-    st.html(rows(drawn(images, shift, st.session_state[_SEED])))
+    some = _images(label, st.session_state.setdefault(_SEED, 0))
+    st.html(rows(drawn(some, shift, st.session_state[_SEED])))
     st.caption(
         "These are the training's own functions. In a training each epoch draws anew: it mirrors half of the images and covers a part of "
         "the share that is chosen. Test and validation images are never changed."
     )
 
 
-def drawn(images: "Tensor", shift: int, seed: int) -> "list[tuple[str, str, Tensor]]":
+def drawn(split: "Split", shift: int, seed: int) -> "list[tuple[str, str, Tensor]]":
     """Name, explanation, and the images: uint8 (N, 28, 28) as they are, and under each augmentation."""
     from fmnist.config import TrainConfig
 
-    at_work = TrainConfig(flip=True, shift=shift, erase=1.0, seed=seed, clean_epochs=0)
+    at_work = TrainConfig(flip=True, shift=shift, erase=1.0, views=1.0, outliers=0.5, seed=seed, clean_epochs=0)
     return [
-        ("As it is", "", images),
-        ("Flip", "mirrored, left to right", _changed(images, at_work, "flip")),
-        ("Shift", f"moved by up to {shift} pixel{'s' if shift > 1 else ''}", _changed(images, at_work, "shift")),
-        ("Random erasing", "a black rectangle of 5 to 14 pixels a side", _changed(images, at_work, "erase")),
-        ("All together", "as one epoch would show them", _changed(images, at_work, "flip", "shift", "erase")),
-        ("The next epoch", "the same images, drawn anew", _changed(images, at_work, "flip", "shift", "erase", epoch=1)),
+        ("As it is", "", split.images),
+        ("Flip", "mirrored, left to right", _changed(split, at_work, "flip")),
+        ("Shift", f"moved by up to {shift} pixel{'s' if shift > 1 else ''}", _changed(split, at_work, "shift")),
+        ("Random erasing", "a black rectangle of 5 to 14 pixels a side", _changed(split, at_work, "erase")),
+        ("Drawn or photographed", "as somebody may have drawn or photographed it", _changed(split, at_work, "view")),
+        ("No clothes", "what is shown in its place, and the network shall not be sure about", _changed(split, at_work, "outlier")),
+        ("The first three together", "as one epoch would show them", _changed(split, at_work, "flip", "shift", "erase")),
+        ("The next epoch", "the same images, drawn anew", _changed(split, at_work, "flip", "shift", "erase", epoch=1)),
     ]
 
 
-def _changed(images: "Tensor", config: "TrainConfig", *kinds: str, epoch: int = 0) -> "Tensor":
-    """The images in their own order, changed in these ways only; a flip on its own mirrors every one, so that it is seen."""
+def _changed(split: "Split", config: "TrainConfig", *kinds: str, epoch: int = 0) -> "Tensor":
+    """The images in their own order, changed in these ways only; on its own, a way that takes a share of the images takes every one."""
     from dataclasses import replace
 
     import torch
 
     from fmnist import augment
 
-    plan = augment.plan(config, epoch, len(images))
-    plan = replace(
-        plan,
-        order=torch.arange(len(images)),
-        flip=(torch.ones_like(plan.flip) if kinds == ("flip",) else plan.flip) if "flip" in kinds and plan.flip is not None else None,
-        shift=plan.shift if "shift" in kinds else None,
-        erase=plan.erase if "erase" in kinds else None,
-    )
-    return augment.batch(augment.padded(images, config), config, plan, slice(0, len(images)))
+    plan = augment.plan(config, epoch, len(split))
+    nothing = dict.fromkeys(("flip", "shift", "erase", "view", "outlier"))
+    wanted = {kind: getattr(plan, kind) for kind in kinds}
+    if kinds in (("flip",), ("view",), ("outlier",)):
+        wanted = {kinds[0]: torch.ones(len(split), dtype=torch.bool)}
+    plan = replace(plan, **nothing | wanted | {"order": torch.arange(len(split))})
+    return augment.batch(augment.stock(split, config), config, plan, slice(0, len(split)))
 
 
 def rows(found: "list[tuple[str, str, Tensor]]") -> str:
@@ -87,14 +88,14 @@ def rows(found: "list[tuple[str, str, Tensor]]") -> str:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _images(label: int | None, seed: int) -> "Tensor":
-    """One training image of each class, or ten of one: uint8 (10, 28, 28)."""
+def _images(label: int | None, seed: int) -> "Split":
+    """One training image of each class, or ten of one."""
     import torch
 
     train, generator = state.dataset().train, torch.Generator().manual_seed(seed)
     classes = range(IMAGES) if label is None else [label] * IMAGES
     of_class = [(train.labels == each).nonzero()[:, 0] for each in classes]
-    return train.images[torch.stack([indices[torch.randint(len(indices), (1,), generator=generator)[0]] for indices in of_class])]
+    return train.take(torch.stack([indices[torch.randint(len(indices), (1,), generator=generator)[0]] for indices in of_class]))
 
 
 def _draw_again() -> None:

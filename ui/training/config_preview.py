@@ -9,7 +9,7 @@ from ui.labels import duration, plain
 from ui.training import charts, live_curves
 
 PICTURES, COLUMNS = 32, 8  # of the first batch
-SHOWN_BY = ("seed", "batch_size", "flip", "shift", "erase", "clean_epochs", "epochs", "train_size", "validation_size")
+SHOWN_BY = ("seed", "batch_size", "flip", "shift", "erase", "views", "outliers", "clean_epochs", "epochs", "train_size", "validation_size")
 
 
 def show(config: TrainConfig) -> None:
