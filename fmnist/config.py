@@ -251,6 +251,24 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
             validation_size=0,
         ),
     ),
+    "studio": (
+        "The model that comes with the studio: the same network, also shown drawings, photos and things that are no clothes, so that it is "
+        "right on what people draw and photograph.",
+        TrainConfig(
+            epochs=10,
+            batch_size=128,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            weight_decay=0.05,
+            schedule="one-cycle",
+            warmup=0.2,
+            label_smoothing=0.1,
+            flip=True,
+            shift=2,
+            views=0.45,
+            outliers=0.12,
+        ),
+    ),
     "quick": (
         "A first look in well under a minute: a small network on 12,000 images.",
         TrainConfig(

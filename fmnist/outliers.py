@@ -1,7 +1,7 @@
 """Things that are none of the ten classes, made without any picture of them: what a network is taught not to be sure about.
 
-Three kinds: garments cut down (the upper part of trousers, the lower part of a dress), garments put together from two, and shapes of a few
-discs, boxes and triangles. They are drawn and photographed as `fmnist.views` does it with garments.
+Garments cut down (the upper part of trousers, the lower part of a dress), garments put together from two, hats, and heaps of discs, boxes
+and triangles. They are drawn and photographed as `fmnist.views` does it with garments.
 
 Source: D. Hendrycks, M. Mazeika and T. Dietterich, Deep Anomaly Detection with Outlier Exposure, 2019.
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fmnist import views
-from fmnist.views import DRESS, SIDE, TROUSER, Dice
+from fmnist.views import COAT, DRESS, NOTHING, SIDE, TROUSER, Dice
 
 PARTS = 6  # of which a shape is made, at most
 
@@ -21,12 +21,18 @@ def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generat
     """One thing for each image, which it may be made from: uint8 (B, 28, 28), its silhouettes and int64 (B,) -> uint8 (B, 28, 28)."""
     dice = Dice(len(images), generator)
     source = torch.stack([images, masks], 1).float() / 255
-    kind = dice.uniform(0, 1)
-    cut = _cut(dice, source, labels)
-    mixed = _mixed(dice, source)
-    shapes = _shapes(dice)
-    garment = torch.where((kind < 0.35)[:, None, None, None], cut, mixed)
-    return views.show(torch.where((kind < 0.5)[:, None, None, None], garment, shapes), labels, dice, plain=kind >= 0.5)
+    drawing, kind = dice.chance(0.5), dice.uniform(0, 1)
+    # on photos mostly what else people wear, in drawings mostly what else people draw
+    cut, mixed, hat = (torch.where(drawing, few, many) for few, many in ((0.12, 0.5), (0.22, 0.6), (0.3, 0.85)))
+
+    def each(limit: Tensor) -> Tensor:
+        return (kind < limit)[:, None, None, None]
+
+    made = torch.where(each(hat), _hats(dice), _heaps(dice))
+    made = torch.where(each(mixed), _mixed(dice, source), made)
+    made = torch.where(each(cut), _cut(dice, source, labels), made)
+    bends = (kind < mixed) & (labels <= COAT)  # what is cut off a shoe or a bag does not lie as one
+    return views.show(made, torch.where(bends, labels, NOTHING), drawing, generator)
 
 
 def _cut(dice: Dice, source: Tensor, labels: Tensor) -> Tensor:
@@ -49,7 +55,7 @@ def _mixed(dice: Dice, source: Tensor) -> Tensor:
     return torch.where(upper, source, other)
 
 
-def _shapes(dice: Dice) -> Tensor:
+def _heaps(dice: Dice) -> Tensor:
     """Two to six discs, boxes and triangles in one heap, some of them holes: float (B, 2, 28, 28), tone and shape."""
     x, y = views.grid(SIDE, dice.generator.device)[0].unbind(-1)
     tone, shape = torch.zeros(dice.size, SIDE, SIDE, device=x.device), torch.zeros(dice.size, SIDE, SIDE, device=x.device)
@@ -60,6 +66,22 @@ def _shapes(dice: Dice) -> Tensor:
         hole = part & dice.chance(0.15 if number else 0)[:, None, None]
         shape = torch.where(hole, 0.0, torch.maximum(shape, part.float()))
     return torch.stack([tone, shape], 1)
+
+
+def _hats(dice: Dice) -> Tensor:
+    """A dome with a brim or a peak: float (B, 2, 28, 28), tone and shape."""
+    x, y = views.grid(SIDE, dice.generator.device)[0].unbind(-1)
+
+    def at(low: float, high: float) -> Tensor:
+        return dice.uniform(low, high)[:, None, None]
+
+    foot, wide = at(0.0, 0.4), at(0.4, 0.8)
+    dome = (x / wide).square() + ((y - foot) / at(0.4, 0.95)).square() < 1
+    dome = dome & (y < foot + at(0.0, 0.15))
+    brim = ((x - at(-0.6, 0.6)) / at(0.4, 0.9)).square() + ((y - foot) / at(0.08, 0.3)).square() < 1
+    shape = dome | brim & dice.chance(0.8)[:, None, None]
+    tone = torch.where(brim, at(0.2, 1.0), at(0.2, 1.0)) - at(0.0, 0.4) * ((x / wide).abs() % at(0.2, 0.6) < 0.06)
+    return torch.stack([tone * shape, shape.float()], 1)
 
 
 def _part(dice: Dice, x: Tensor, y: Tensor, size: float) -> Tensor:

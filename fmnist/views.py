@@ -75,7 +75,9 @@ class Pose:
     mirror: Tensor  # -1 or 1
     body: Tensor  # half the width of a top's body: beyond it are the sleeves
     shoulder: Tensor  # height at which sleeves begin
+    bare: Tensor  # bool: without its sleeves
     arms: Tensor  # radians by which sleeves are raised
+    uneven: Tensor  # radians by which the right one is raised more
     legs: Tensor  # how far trousers' legs stand apart, and how far a dress is flared
     pair: Tensor  # bool: two shoes from above
     alone: Tensor  # bool: only one of them is seen
@@ -83,7 +85,7 @@ class Pose:
     toes_out: Tensor  # how much farther their toes are
     narrow: Tensor  # half the width of a shoe from above, its length being 2
     height: Tensor  # half the height of the garment in the image
-    bend: Tensor  # (B, 2, 5, 5) displacements of a coarse net
+    bend: Tensor  # (B, 2, n, n) displacements of a coarse net
 
 
 def _pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
@@ -106,7 +108,9 @@ def _pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
         mirror=torch.where(dice.chance(0.5), 1.0, -1.0),
         body=_body(mask) * dice.uniform(0.9, 1.1),
         shoulder=dice.uniform(-0.85, -0.6),
+        bare=of(COAT) & dice.chance(0.0 if drawing else 0.15),
         arms=arms,
+        uneven=dice.normal(0.12) * tops,
         legs=legs,
         pair=shoes & (dice.uniform(0, 1) < above),
         alone=dice.chance(0.3) | single & dice.chance(0.4),
@@ -114,7 +118,7 @@ def _pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
         toes_out=dice.normal(0.2),
         narrow=dice.uniform(0.26, 0.5),
         height=mask.gt(0.5).any(2).float().sum(1) / SIDE,
-        bend=dice.normal(0.06, 2, 5, 5),
+        bend=dice.uniform(0.02, 0.12)[:, None, None, None] * dice.normal(1, 2, 11, 11) if drawing else dice.normal(0.06, 2, 5, 5),
     )
 
 
@@ -154,10 +158,11 @@ def _where(pose: Pose, points: Tensor) -> tuple[Tensor, Tensor]:
     body = torch.where((each(pose.legs) > 0) & (leg < 0), 9.0, body)
     # a sleeve is turned back around the shoulder
     right, down = off - each(pose.body), y - each(pose.shoulder)
-    cos, sin = each(pose.arms.cos()), each(pose.arms.sin())
+    angle = each(pose.arms) + side * each(pose.uneven)
+    cos, sin = angle.cos(), angle.sin()
     out = cos * right - sin * down
     sleeve_y = sin * right + cos * down + each(pose.shoulder)
-    sleeve = torch.where((out >= 0) & (each(pose.arms) != 0), out + each(pose.body), 9.0)
+    sleeve = torch.where((out >= 0) & (each(pose.arms) != 0) & ~each(pose.bare), out + each(pose.body), 9.0)
     one = torch.stack([side * body, y], -1)
     two = torch.stack([side * sleeve, sleeve_y], -1)
     # shoes from above stand upright beside each other, the second one mirrored
@@ -263,9 +268,10 @@ def _details(dice: Dice, laid: Laid, pose: Pose, labels: Tensor) -> Tensor:
     across = _near(y - at(-0.9, 0.95), pen)
     hem = _near(y - at(0.72, 0.9), pen)
     waist = _near(y + at(0.65, 0.9), pen)
-    front = torch.maximum(some(0.55, COAT) * zip_, some(0.4, COAT) * open_)  # what parts a coat from a pullover in a drawing
-    lines = front + some(0.35, COAT) * collar + some(0.3, COAT) * pocket + some(0.25, COAT) * dots
-    lines += some(0.2, SHIRT) * zip_ + some(0.7, SHIRT) * dots + some(0.6, SHIRT) * collar + some(0.12, SHIRT) * pocket
+    # In a drawing only these part a coat (its front) and a shirt (buttons, a collar) from a pullover: so they nearly always have them.
+    front = torch.where(dice.chance(0.55)[:, None, None], zip_, open_)
+    lines = some(0.95, COAT) * front + some(0.35, COAT) * collar + some(0.3, COAT) * pocket + some(0.2, COAT) * dots
+    lines += some(0.2, SHIRT) * zip_ + some(0.85, SHIRT) * dots + some(0.8, SHIRT) * collar + some(0.12, SHIRT) * pocket
     lines += (
         some(0.35, PULLOVER, COAT) * hem
         + some(0.4, TROUSER) * waist
@@ -323,7 +329,10 @@ def _drawn(dice: Dice, laid: Laid, pose: Pose, labels: Tensor) -> Tensor:
     shape = mask * (1 - neck)
     slope = _slope(laid.tone)
     inner = (slope > dice.uniform(0.12, 0.35)[:, None, None]).float() * eroded * pick(0.4)
-    lines = torch.maximum(torch.maximum(edge, inner), _details(dice, laid, pose, labels) * mask * pick(0.85)) * (1 - neck * (1 - rim))
+    stray = (dice.clouds(4).abs() < 0.06).float() * (dice.clouds(5) > 0.9).float() * pick(0.25)
+    lines = torch.maximum(torch.maximum(edge, torch.maximum(inner, stray)), _details(dice, laid, pose, labels) * mask * pick(0.95)) * (
+        1 - neck * (1 - rim)
+    )
     thick = torch.maximum(lines, lines.roll((1, 1), (1, 2)))
     lines = torch.where(dice.chance(0.5)[:, None, None], thick, lines)
     filled = torch.maximum(shape * dice.uniform(FILL - 40, FILL + 40)[:, None, None], lines * LINE)
@@ -344,7 +353,7 @@ def _slope(tone: Tensor) -> Tensor:
 # ---- photographed ------------------------------------------------------------------------------------------------------------------------
 
 
-def _photographed(dice: Dice, laid: Laid) -> Tensor:
+def _photographed(dice: Dice, laid: Laid, pose: Pose, labels: Tensor) -> Tensor:
     """Garments of any tone and cloth, cut out as well as a program can: float (B, 56, 56), 0-255."""
 
     def per(values: Tensor) -> Tensor:
@@ -360,6 +369,8 @@ def _photographed(dice: Dice, laid: Laid) -> Tensor:
         + per(dice.uniform(0, 0.16)) * dice.clouds(5)
     )
     tone = tone + cloth + per(dice.chance(0.25)) * _stripes(dice) + per(dice.chance(0.25)) * _print(dice, laid)
+    seams = per(dice.uniform(-0.4, 0.4) * dice.chance(0.6))
+    tone = tone + seams * _details(dice, laid, pose, labels)
     blurred = F.avg_pool2d(tone[:, None], 3, 1, 1)[:, 0]
     tone = torch.where(per(dice.chance(0.5)), blurred, tone)
     inside = mask > 0
@@ -401,27 +412,25 @@ def _print(dice: Dice, laid: Laid) -> Tensor:
 
 def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """Every image as somebody may have drawn or photographed it: uint8 (B, 28, 28), its silhouettes and int64 (B,) -> uint8 (B, 28, 28)."""
-    return show(torch.stack([images, masks], 1).float() / 255, labels, Dice(len(images), generator))
+    dice = Dice(len(images), generator)
+    return show(torch.stack([images, masks], 1).float() / 255, labels, dice.chance(0.5), generator)
 
 
-def show(source: Tensor, labels: Tensor, dice: Dice, plain: Tensor | None = None) -> Tensor:
-    """Draw one half and photograph the other.
+def show(source: Tensor, labels: Tensor, drawing: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw some of a batch and photograph the others.
 
     Args:
         source: float (B, 2, 28, 28), tone and silhouette, 0-1.
-        labels: int64 (B,): what bends how, and which details it has.
-        plain: bool (B,): has neither sleeves nor details, whatever its label says.
+        labels: int64 (B,): what bends how, and which details it has; `NOTHING` neither has sleeves nor details.
+        drawing: bool (B,).
 
     Returns:
         uint8 (B, 28, 28).
     """
-    if plain is not None:
-        labels = torch.where(plain, NOTHING, labels)
-    drawing = dice.chance(0.5)
     shown = torch.empty_like(source[:, 0], dtype=torch.uint8)
     for chosen, drawn in ((drawing, True), (~drawing, False)):
         if len(rows := chosen.nonzero()[:, 0]):
-            fine = _view(Dice(len(rows), dice.generator), source[rows], labels[rows], drawn)
+            fine = _view(Dice(len(rows), generator), source[rows], labels[rows], drawn)
             shown[rows] = F.avg_pool2d(fine[:, None], 2)[:, 0].round().to(torch.uint8)
     return shown
 
@@ -432,4 +441,4 @@ def _view(dice: Dice, source: Tensor, labels: Tensor, drawing: bool) -> Tensor:
     laid = _bent(dice, source, pose)
     soles = (labels == SANDAL) if drawing else dice.chance(0.45)
     laid = _with_soles(dice, laid, pose, pose.pair & soles)
-    return _drawn(dice, laid, pose, labels) if drawing else _photographed(dice, laid)
+    return _drawn(dice, laid, pose, labels) if drawing else _photographed(dice, laid, pose, labels)

@@ -55,7 +55,7 @@ def unbent(size: int) -> views.Pose:
     """Garments that lie as they are in the image."""
     zero, one, never = torch.zeros(size), torch.ones(size), torch.zeros(size, dtype=torch.bool)
     return views.Pose(
-        turn=zero, lean=zero, width=one, mirror=one, body=0.5 * one, shoulder=-0.7 * one, arms=zero, legs=zero,
+        turn=zero, lean=zero, width=one, mirror=one, body=0.5 * one, shoulder=-0.7 * one, bare=never, arms=zero, uneven=zero, legs=zero,
         pair=never, alone=never, apart=1.15 * one, toes_out=zero, narrow=0.4 * one, height=one, bend=torch.zeros(size, 2, 5, 5),
     )  # fmt: skip
 
@@ -175,8 +175,8 @@ def test_cut_up_garments_and_mixtures_are_not_what_they_were_made_from(images: S
     assert not torch.equal(mixed, source)
 
 
-def test_shapes_are_more_than_one_disc_or_box() -> None:
-    shapes = outliers._shapes(dice(100))[:, 1]
+def test_heaps_are_more_than_one_disc_or_box() -> None:
+    shapes = outliers._heaps(dice(100))[:, 1]
     assert 0.05 < float(shapes.mean()) < 0.7
     assert (shapes.flatten(1).sum(1) > 10).float().mean() > 0.9
 
