@@ -56,8 +56,8 @@ def test_a_cleared_drawing_comes_back_with_undo(drawing: Drawing) -> None:
 def test_what_the_canvas_sends_back_after_a_change_from_here_is_no_new_stroke(drawing: Drawing) -> None:
     drawing.undo()
     echo = [{**STROKE, "version": "7.0.0"}]  # the canvas adds what it likes
-    assert drawing.drawn(echo, picture(11))
-    assert (drawing.at, len(drawing.states)) == (1, 3)
+    assert not drawing.drawn(echo, picture(11))
+    assert (drawing.at, len(drawing.states), int(drawing.grey()[0, 0])) == (1, 3, 10)
     assert drawing.can_redo
     assert drawing.drawn([*echo, STROKE], picture(30))
     assert not drawing.can_redo

@@ -100,6 +100,8 @@ def _one_of(label: str, options: dict[str, str], key: str) -> str:
 
 
 def _canvas(drawn: Drawing, tool: str) -> None:
+    if KEY not in st.session_state:
+        drawn.awaiting = False  # a canvas that is drawn for the first time sends nothing
     if KEY not in st.session_state or st.session_state.get("try.given.revision") != (drawn.id, drawn.revision):
         st.session_state["try.given"] = json.loads(drawn.now.objects)  # only then: else every stroke would be drawn again
         st.session_state["try.given.revision"] = (drawn.id, drawn.revision)
