@@ -5,10 +5,15 @@ import json
 import time
 from pathlib import Path
 
-from bench import first_page, page_actions, training_speed
+from bench import first_page, page_actions, pictures, training_speed
 from fmnist import device
 
-BENCHMARKS = {"training-speed": training_speed.run, "first-page": first_page.run, "page-actions": page_actions.run}
+BENCHMARKS = {
+    "training-speed": training_speed.run,
+    "first-page": first_page.run,
+    "page-actions": page_actions.run,
+    "pictures": pictures.run,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

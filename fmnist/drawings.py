@@ -11,7 +11,7 @@ LINE = 1.5  # pixels: how wide a line is in the image
 MARGIN = 40  # pixels of plain ground around a drawing at WORK_SIDE, so that the ground is one piece
 PLAIN = 0.5  # of the picture: the ground of a digital drawing, all of one tone
 THIN = 0.05  # of the longest side: half of what is wider is no line
-FLAT = 10.0  # of 255: the spread of a tone that was filled in, not photographed
+FLAT = 10.0  # of 255: how far the tones of what was filled in, not photographed, lie apart (20th to 80th percentile)
 EVEN = 30  # of 255: how strong a sheet's grain may be beside the strongest ink
 FAINTEST = 20  # of 255: what differs less from its ground is no ink
 SOLID = 0.12  # of the longest side: what is wider is an area, not a line
@@ -42,7 +42,7 @@ def _is_of_few_tones(grey: np.ndarray) -> bool:
         return False
     depth = cv2.distanceTransform((far > 40).astype(np.uint8), cv2.DIST_L2, 3)
     deep = grey[depth > THIN * max(grey.shape)]
-    return len(deep) < 0.01 * grey.size or float(np.std(deep)) < FLAT
+    return len(deep) < 0.01 * grey.size or float(np.ptp(np.percentile(deep, (20, 80)))) < FLAT
 
 
 def _is_on_paper(pixels: np.ndarray) -> bool:
@@ -83,6 +83,10 @@ def _border(grey: np.ndarray) -> np.ndarray:
 
 def _ground(grey: np.ndarray) -> np.ndarray:
     """The tone of the bright ground around each pixel, lines taken out: uint8, the same shape."""
+    edge = _border(grey)
+    tone = np.median(edge)
+    if (abs(edge - tone) <= 3).mean() > 0.6:  # a canvas has one tone, also below an area that is wider than any window
+        return np.full_like(grey, tone)
     wide = cv2.dilate(framing.shrunk(grey, 96), np.ones((7, 7), np.uint8))
     half = int(np.percentile(wide, 60)) // 2
     even = cv2.blur(np.maximum(cv2.medianBlur(wide, 31), half).astype(np.uint8), (15, 15))

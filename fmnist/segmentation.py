@@ -25,6 +25,7 @@ ROUNDS = 3  # of GrabCut
 LEAST_DISTANCE = 12.0  # of LAB: what differs less from the border is background
 LEAST_SHARE, MOST_SHARE = 0.03, 0.97  # of the picture: a mask outside is not a garment
 COMPANION = 0.2  # of the largest piece: smaller ones are dropped
+TWIN = 0.4  # of the larger one's area: two pieces so alike are a pair
 LEAST_SOLID = 0.4  # of its convex hull: a mask that fills less is a print or the folds of a garment
 
 
@@ -170,6 +171,11 @@ def pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which piece each pixel belongs to, 0 = none: int32 (H, W); and the area of the pieces from 1: int32 (P,)."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     return np.asarray(labels), np.asarray(stats)[1:, cv2.CC_STAT_AREA]
+
+
+def is_pair(mask: np.ndarray) -> bool:
+    """Whether a mask is of two pieces of a similar size."""
+    return len(pieces(large_pieces(mask, TWIN))[1]) == 2
 
 
 def is_plausible(mask: np.ndarray) -> bool:

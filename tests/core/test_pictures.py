@@ -1,10 +1,13 @@
 """A person's picture becomes what the network knows, however it was taken, and no file breaks anything."""
 
+import resource
 import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from time import monotonic
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fmnist import data
+from fmnist import data, prediction
 from fmnist.errors import PictureError
-from fmnist.pictures import MOST_BYTES, MOST_SIDE, SIDE, Prepared, read, to_image
+from fmnist.pictures import MOST_BYTES, MOST_SIDE, SIDE, Prepared, Settings, read, to_image, views
+from fmnist.prediction import Model
+from fmnist.store import Store
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ORIENTATION = 0x0112  # the EXIF tag
@@ -163,14 +168,272 @@ def test_each_step_of_the_way_is_kept_and_the_last_one_is_the_image() -> None:
     assert np.array_equal(result.steps[-1].picture, result.image.numpy())
 
 
-def test_the_datasets_own_images_pass_through_unchanged(tmp_path: Path) -> None:
-    test = data.load().test
-    for index in range(100):
-        path = tmp_path / f"{index}.png"
-        Image.fromarray(test.images[index].numpy()).save(path)
-        result = to_image(read(path))
-        assert torch.equal(result.image, test.images[index]), index
-        assert result.found
+def test_the_datasets_own_images_pass_through_unchanged() -> None:
+    images = data.load().test.images.numpy()
+    changed = [index for index, image in enumerate(images) if not np.array_equal(prepared(image, compress_level=0).image, image)]
+    assert not changed
+
+
+def test_the_datasets_own_image_is_found_and_asked_alone() -> None:
+    result = prepared(data.load().test.images[0].numpy())
+    assert (result.found, result.kind, result.remarks) == (True, "image", ())
+    assert torch.equal(views(result), result.image[None])
+
+
+# ---- one garment has one class ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return prediction.load("bundled", Store(f"sqlite:///{tmp_path_factory.mktemp('store')}/runs.db"))
+
+
+def trousers(long: int = 400, ground: int = 245) -> np.ndarray:
+    """A pair of trousers with a light seam on plain ground, as photographed: uint8 (long, 0.75 * long, 3)."""
+    corners = np.array([[0.3, 0.1], [0.7, 0.1], [0.78, 0.92], [0.58, 0.92], [0.5, 0.4], [0.42, 0.92], [0.22, 0.92]])
+    width = round(0.75 * long)
+    rows = np.linspace(70, 120, long, dtype=np.float32)[:, None, None]
+    cloth = np.broadcast_to(rows + np.array([0, 5, 30], np.float32), (long, width, 3)).astype(np.uint8)
+    mask = cv2.fillPoly(np.zeros((long, width), np.uint8), [(corners * (width, long)).astype(np.int32)], (255,), cv2.LINE_AA)[..., None]
+    return (cloth * (mask / 255.0) + ground * (1 - mask / 255.0)).round().astype(np.uint8)
+
+
+def answer(model: Model, result: Prepared) -> np.ndarray:
+    return np.array(prediction.classify(model, [result])[0].probabilities)
+
+
+def lossless() -> dict[str, bytes]:
+    """The same trousers in files that keep every tone."""
+    grey = Image.fromarray(trousers()).convert("L")
+    clear = np.dstack([trousers(), np.where((trousers() == 245).all(axis=2), 0, 255).astype(np.uint8)])
+    turned = {f"orientation {number}": turn for number, turn in STORED_AS.items()}
+    files = {name: encoded(_stored(Image.fromarray(trousers()), turn), exif=_exif(name)) for name, turn in turned.items()}
+    palette = grey.quantize(256, dither=Image.Dither.NONE)
+    deep = np.asarray(grey).astype(np.uint16) * 257
+    return files | {"palette": encoded(palette), "16 bits": encoded(deep), "alpha": encoded(clear)}
+
+
+def _stored(upright: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return upright if turn is None else upright.transpose(turn)
+
+
+def _exif(name: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = int(name.split()[1])
+    return exif
+
+
+@pytest.mark.parametrize("name", lossless())
+def test_probabilities_do_not_depend_on_how_a_file_keeps_the_same_tones(name: str, model: Model) -> None:
+    expected = answer(model, prepared(Image.fromarray(trousers()).convert("L") if name in ("palette", "16 bits") else trousers()))
+    got = answer(model, to_image(read(lossless()[name])))
+    assert np.abs(got - expected).max() <= 0.02
+    assert data.CLASS_NAMES[int(got.argmax())] == "Trouser"
+
+
+@pytest.mark.parametrize("long", [100, 400, 1_000, 2_000])
+@pytest.mark.parametrize("ground", [255, 0])
+def test_one_garment_has_one_class_in_every_size_on_white_and_on_black(long: int, ground: int, model: Model) -> None:
+    probabilities = answer(model, prepared(trousers(long, ground)))
+    assert data.CLASS_NAMES[int(probabilities.argmax())] == "Trouser"
+
+
+def test_colours_for_print_have_the_same_class(model: Model) -> None:
+    printed = prepared(Image.fromarray(trousers()).convert("CMYK"), "JPEG", quality=95)
+    assert data.CLASS_NAMES[int(answer(model, printed).argmax())] == "Trouser"
+
+
+def test_the_same_picture_gives_the_same_image_whatever_was_prepared_before() -> None:
+    noisy = (trousers() + np.random.default_rng(0).integers(0, 30, (400, 300, 3))).clip(0, 255).astype(np.uint8)
+    first = prepared(noisy)
+    prepared(shirt())
+    assert torch.equal(prepared(noisy).image, first.image)
+
+
+# ---- drawings --------------------------------------------------------------------------------------------------------------------------
+
+
+def outline(*, ground: int = 255, ink: int = 0, thick: int = 9) -> np.ndarray:
+    """A T-shirt drawn in one closed line on a canvas of 280x280: uint8."""
+    corners = [(90, 60), (190, 60), (250, 110), (220, 140), (190, 120), (190, 230), (90, 230), (90, 120), (60, 140), (30, 110)]
+    return cv2.polylines(np.full((280, 280), ground, np.uint8), [np.array(corners, np.int32)], True, (ink,), thick)
+
+
+def test_a_drawing_becomes_a_grey_silhouette_with_bright_lines() -> None:
+    result = prepared(outline())
+    assert (result.kind, result.found, result.remarks) == ("drawing", True, ())
+    assert result.image[16, 14] == 150, "the middle is filled"
+    assert result.image.max() > 230, "the lines are brighter"
+    assert result.image[27, 0] == 0, "outside it is black"
+
+
+def test_white_on_black_is_the_same_drawing_as_black_on_white() -> None:
+    assert torch.equal(prepared(outline()).image, prepared(outline(ground=0, ink=255)).image)
+
+
+@pytest.mark.parametrize("thick", [2, 5, 9, 16])
+def test_thin_and_thick_pens_draw_nearly_the_same_image(thick: int) -> None:
+    assert difference(prepared(outline(thick=thick)), prepared(outline())) < 22
+
+
+def test_pencil_on_a_shaded_sheet_is_a_drawing() -> None:
+    drawn = cv2.resize(outline(thick=5), (1_000, 1_000), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    sheet = np.linspace(225, 150, 1_000)[None, :] + np.random.default_rng(0).normal(0, 3, (1_000, 1_000))
+    result = prepared((sheet - (255 - drawn) * 0.35).clip(0, 255).astype(np.uint8), "JPEG", quality=80)
+    assert result.kind == "drawing"
+    assert difference(result, prepared(outline(thick=5))) < 20
+
+
+def test_a_product_shot_on_white_is_a_photo() -> None:
+    assert prepared(trousers(ground=255)).kind == "photo"
+
+
+def test_a_drawing_is_asked_filled_and_as_lines_and_mirrored() -> None:
+    result = prepared(outline())
+    asked = views(result)
+    assert asked.shape == (4, SIDE, SIDE)
+    assert torch.equal(asked[0], result.image)
+    assert asked[1, 16, 14] == 0, "as lines"
+    assert torch.equal(asked[2], result.image.flip(1))
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------------------------
+
+
+def with_settings(picture: np.ndarray, **chosen: object) -> Prepared:
+    return to_image(Image.fromarray(picture), Settings(**chosen))  # type: ignore[arg-type]
+
+
+def lit(result: Prepared) -> int:
+    return int((result.image > 40).sum())
+
+
+def test_the_kind_can_be_chosen() -> None:
+    assert with_settings(outline(), kind="photo").kind == "photo"
+    assert with_settings(trousers(), kind="drawing").kind == "drawing"
+
+
+def test_the_garment_can_be_left_on_its_background() -> None:
+    whole = with_settings(trousers(), separate="off")
+    assert lit(whole) < lit(with_settings(np.full_like(trousers(), 90), separate="off", tone=False))
+    assert whole.remarks == ("background not removed",)
+    assert with_settings(trousers(), separate="colour").steps[1].note == "Found by how its colour differs from the border's."
+
+
+def test_a_higher_threshold_leaves_less_of_a_garment_and_of_lines() -> None:
+    faded = trousers()
+    faded[200:] = (faded[200:] // 2 + 122).astype(np.uint8)  # the lower half is nearer to the ground
+    low, high = (with_settings(faded, threshold=level) for level in (0.2, 0.8))
+    assert low.steps[1].picture.sum() > high.steps[1].picture.sum()
+    soft = cv2.GaussianBlur(outline(), (0, 0), 4)
+    thick, thin = (with_settings(soft, kind="drawing", threshold=level) for level in (0.1, 0.9))
+    assert thick.steps[1].picture.sum() > thin.steps[1].picture.sum()
+
+
+def test_polarity_negates_or_keeps_the_tones_of_a_photo_and_chooses_the_ink_of_a_drawing() -> None:
+    dark, bright = (with_settings(trousers(), polarity=polarity).image.float() for polarity in ("dark", "bright"))
+    assert dark[3].max() > dark[25].max(), "darkest at the top"
+    assert bright[3].max() < bright[25].max()
+    assert not torch.equal(*(with_settings(outline(), kind="drawing", polarity=p).image for p in ("dark", "bright")))
+
+
+def test_filling_can_be_switched_off_and_forced() -> None:
+    opened = outline()
+    opened[180:, 60:220] = 255  # the hem and all below is missing
+    assert lit(with_settings(outline(), fill="off")) < 0.7 * lit(with_settings(outline()))
+    assert lit(with_settings(opened, fill="on")) >= lit(with_settings(opened, fill="auto"))
+    ring = np.full((200, 200, 3), 240, np.uint8)
+    cv2.circle(ring, (100, 100), 60, (60, 90, 70), 30)
+    assert lit(with_settings(ring, kind="photo", fill="off")) < lit(with_settings(ring, kind="photo", fill="on"))
+
+
+@pytest.mark.parametrize("picture", [outline(), trousers()], ids=["drawing", "photo"])
+def test_thickness_makes_lines_and_edges_wider_or_thinner(picture: np.ndarray) -> None:
+    thin, usual, thick = (with_settings(picture, thickness=steps, fill="off", crop=False) for steps in (-3, 0, 3))
+    assert lit(thin) < lit(usual) < lit(thick)
+
+
+@pytest.mark.parametrize("picture", [outline(), trousers()], ids=["drawing", "photo"])
+def test_without_a_crop_the_ground_around_stays(picture: np.ndarray) -> None:
+    assert with_settings(picture).image[:, :].any(dim=1).sum() > with_settings(picture, crop=False).image.any(dim=1).sum()
+
+
+def test_tones_can_be_left_unstretched() -> None:
+    kept = with_settings(trousers(), tone=False).image
+    assert int(kept.max()) - int(kept[kept > 100].min()) < 90
+    assert int(with_settings(trousers()).image.max()) > int(kept.max())
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"kind": "drawing"},
+        {"separate": "off"},
+        {"threshold": 0.5},
+        {"polarity": "bright"},
+        {"fill": "off"},
+        {"thickness": 2},
+        {"crop": False},
+    ],
+)
+def test_the_last_step_is_the_image_whatever_is_chosen(chosen: dict[str, object]) -> None:
+    for picture in (trousers(), outline(), shirt()):
+        result = with_settings(picture, **chosen)
+        assert np.array_equal(result.steps[-1].picture, result.image.numpy())
+        assert all(step.name and step.note for step in result.steps)
+
+
+# ---- remarks ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_outline_is_remarked() -> None:
+    lines = np.full((280, 280), 255, np.uint8)
+    cv2.line(lines, (40, 40), (60, 240), (0,), 8)
+    cv2.line(lines, (220, 40), (200, 240), (0,), 8)
+    assert prepared(lines).remarks == ("outline only",)
+
+
+def on_carpet(mask: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Dark cloth where a mask is, on a grey carpet, both with a grain: uint8 (H, W, 3)."""
+    grain = np.random.default_rng(seed).normal(0, 12, (*mask.shape, 3))
+    return np.clip(np.where(mask[..., None], (60, 40, 90), (190, 185, 170)) + grain, 0, 255).astype(np.uint8)
+
+
+def pair() -> np.ndarray:
+    mask = np.zeros((200, 300), np.uint8)
+    for left in (80, 200):
+        cv2.ellipse(mask, (left, 100), (35, 70), 0, 0, 360, (1,), -1)
+    return mask.astype(bool)
+
+
+@pytest.mark.parametrize("picture", [on_carpet(pair()), np.where(pair(), 0, 255).astype(np.uint8)], ids=["photo", "drawing"])
+def test_two_shoes_are_remarked_and_both_kept(picture: np.ndarray) -> None:
+    result = prepared(picture)
+    assert result.remarks == ("two objects",)
+    assert result.image[14, 5] > 0
+    assert result.image[14, 22] > 0
+
+
+def test_a_garment_that_goes_on_outside_is_remarked_and_kept_whole() -> None:
+    mask = np.zeros((300, 240), bool)
+    mask[60:, 40:200] = True
+    result = prepared(on_carpet(mask))
+    assert result.remarks == ("cut off at the edge",)
+    assert result.steps[1].picture.mean() == pytest.approx(255 * mask.mean(), rel=0.06)
+
+
+def test_a_very_small_garment_is_remarked() -> None:
+    picture = np.full((300, 300, 3), 210, np.uint8)
+    picture[140:180, 140:170] = trousers(40, 210)
+    assert "very small" in prepared(picture).remarks
+
+
+def test_a_full_scribble_gives_an_image_and_a_remark() -> None:
+    canvas = np.zeros((280, 280), np.uint8)
+    for row in range(20, 260, 8):
+        cv2.line(canvas, (20, row), (260, row + 6), (255,), 12)
+    result = prepared(canvas)
+    assert (result.kind, result.found, result.remarks) == ("drawing", True, ("one solid area",))
 
 
 # ---- nothing there ---------------------------------------------------------------------------------------------------------------------
@@ -185,6 +448,16 @@ def test_a_blank_picture_says_that_nothing_is_there(tone: int, size: tuple[int, 
     assert not result.image.any()
 
 
+@pytest.mark.parametrize("ground", [0, 255])
+def test_one_dot_on_an_empty_canvas_is_nothing(ground: int) -> None:
+    canvas = np.full((280, 280), ground, np.uint8)
+    cv2.circle(canvas, (140, 140), 4, (255 - ground,), -1)
+    result = prepared(canvas)
+    assert (result.found, result.reason) == (False, "there is nothing drawn, or only a dot")
+    assert result.remarks == ("nothing found",)
+    assert torch.equal(views(result), result.image[None])
+
+
 def test_noise_fainter_than_the_least_contrast_is_background() -> None:
     noise = np.random.default_rng(0).integers(125, 131, (200, 200)).astype(np.uint8)
     assert not prepared(noise).found
@@ -193,8 +466,19 @@ def test_noise_fainter_than_the_least_contrast_is_background() -> None:
 # ---- files that are no pictures, or not what they say ----------------------------------------------------------------------------------
 
 
+MOST_SECONDS, MOST_GROWTH = 2.0, 200_000  # seconds and kB that any file may take
+
+
 def outcome(content: bytes) -> Prepared | None:
-    """The prepared picture, or None where a sentence says why there is none; whatever else is raised fails the test."""
+    """The prepared picture, or None where a sentence says why there is none; whatever else is raised, and waste, fails the test."""
+    begun, held = monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = _outcome(content)
+    assert monotonic() - begun < MOST_SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < MOST_GROWTH
+    return result
+
+
+def _outcome(content: bytes) -> Prepared | None:
     try:
         result = to_image(read(content))
     except PictureError:
@@ -204,7 +488,7 @@ def outcome(content: bytes) -> Prepared | None:
     return result
 
 
-_WHOLE = {kind: encoded(shirt(), kind) for kind in FORMATS}
+_WHOLE = {kind: encoded(shirt(), kind) for kind in FORMATS} | {"photo": encoded(trousers(), "JPEG"), "drawing": encoded(outline())}
 
 
 @given(content=st.binary(max_size=2_000))
@@ -219,14 +503,14 @@ def test_what_is_no_picture_is_told_which_kinds_are_read(content: bytes) -> None
         read(content)
 
 
-@given(kind=st.sampled_from(FORMATS), kept=st.floats(0, 0.999))
+@given(kind=st.sampled_from(sorted(_WHOLE)), kept=st.floats(0, 0.999))
 @settings(max_examples=150, deadline=None)
 def test_a_file_cut_off_anywhere_breaks_nothing(kind: str, kept: float) -> None:
     outcome(_WHOLE[kind][: int(kept * len(_WHOLE[kind]))])
 
 
 @given(
-    kind=st.sampled_from(FORMATS),
+    kind=st.sampled_from(sorted(_WHOLE)),
     changes=st.lists(st.tuples(st.one_of(st.integers(0, 60), st.integers(0, 5_000)), st.integers(0, 255)), min_size=1, max_size=8),
 )
 @settings(max_examples=400, deadline=None)
