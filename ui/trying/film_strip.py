@@ -14,17 +14,19 @@ from ui.trying import judgement, settings_panel
 
 if TYPE_CHECKING:
     from fmnist.pictures import Prepared, Step
+    from fmnist.prediction import Prediction
 
 STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
 LARGEST = 256  # pixels of a side: a frame is 150 wide, on a sharp screen twice as many
 SMALL = 64  # up to here pixels are shown as squares
 
 
-def show(prepared: "Prepared", word: str, who: str | None) -> None:
+def show(prepared: "Prepared", word: str, said: "Prediction", who: str | None) -> None:
     """The strip, and below it what can be set.
 
     Args:
         word: the model that is asked at each step.
+        said: what it says of the image.
         who: its name, if there are several.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
@@ -33,7 +35,7 @@ def show(prepared: "Prepared", word: str, who: str | None) -> None:
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 st.caption(f"Set by you: {', '.join(changed).lower()}", width="content")
                 _back("try.automatic")
-    guesses = judgement.guesses_on_the_way(prepared, word)
+    guesses = [*judgement.guesses_on_the_way(prepared, word), (said.index, said.confidence)]
     st.html(
         STYLE + f'<ol class="fm-film" tabindex="0" aria-label="The steps, from your picture to the image">{_frames(prepared, guesses)}</ol>'
     )

@@ -51,12 +51,14 @@ def judge(prepared: "Prepared", words: list[str]) -> list[Verdict]:
 
 
 def guesses_on_the_way(prepared: "Prepared", word: str) -> "list[tuple[int, float]]":
-    """For each step the class that the model would see if it got that picture, made grey and small without more ado, and its share."""
+    """For each step but the last: the class that a model would see if it got that picture, made grey and small, and its share."""
     import torch
 
     from fmnist.prediction import predict
 
-    images = [torch.from_numpy(plainly(step.picture)) for step in prepared.steps[:-1]] + [prepared.image]
+    images = [torch.from_numpy(plainly(step.picture)) for step in prepared.steps[:-1]]
+    if not images:
+        return []
     shares, indices = predict(models.load(word), torch.stack(images)).max(1)
     return list(zip(indices.tolist(), shares.tolist(), strict=True))
 

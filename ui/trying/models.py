@@ -50,7 +50,8 @@ def _tell() -> None:
 def warming() -> "background.Job[bool]":
     """The import of what is heavy, once for the server; begun by the first who asks. Its result is there when models can answer."""
     job = _warming()
-    job.begin()
+    if job.error is None:
+        job.begin()
     return job
 
 

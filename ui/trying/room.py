@@ -1,6 +1,8 @@
 """The page Try it below its sections: a picture, what is said of it, and what the model sees. Drawn anew by itself with each stroke."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,15 +11,26 @@ from ui import background, boundary, model_choice
 from ui.labels import plain
 from ui.picture import clock
 from ui.trying import answer, canvas, film_strip, judgement, likeness, models, settings_panel
-from ui.trying.judgement import Picture
+from ui.trying.judgement import Picture, Verdict
+
+if TYPE_CHECKING:
+    from fmnist.pictures import Prepared
 
 TICK_SECONDS = 0.6
 STYLE = f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A picture that was answered."""
+
+    prepared: "Prepared"
+    first: Verdict | None  # of the first model that could be asked
+
+
 @st.fragment
 def show(section: str) -> None:
-    """The input at the left, the answer at the right, the film strip below.
+    """The input at the left, the answer at the right, the film strip below; the answer is sent to the browser before what it rests on.
 
     Args:
         section: where the picture comes from: draw, upload, camera, samples.
@@ -31,29 +44,15 @@ def show(section: str) -> None:
     with said:
         words_here = st.container()
         words = models.ask()
-    if section == "upload":
-        from ui.trying import uploads
-
-        with top:
-            picture = uploads.show(words, bool(ready.result))
-        with given:
-            uploads.preview(picture)
-    else:
-        with given:
-            picture = _picture(section)
+    picture = _picture(section, top, given, words, bool(ready.result))
+    with words_here:
+        answered = _answer(section, picture, words, ready)
     if section == "draw":
         with more:
             canvas.actions()
-    with words_here:
-        if picture is None:
-            _invite(section)
-        elif ready.error:
-            boundary.show(ready.error)
-            st.button("Try again", icon=":material/refresh:", key="try.again", on_click=ready.begin)
-        elif ready.result:
-            _answer(picture, words, below, keep=section != "samples")
-        else:
-            _wait(ready.step)
+    if answered:
+        with below:
+            _grounds(answered, len(words) > 1)
 
 
 def show_mine() -> None:
@@ -68,16 +67,26 @@ def show_mine() -> None:
     collection.show(word)
 
 
-def _picture(section: str) -> Picture | None:
-    if section == "draw":
-        return canvas.show()
-    if section == "samples":
-        from ui.trying import samples
+def _picture(section: str, top: DeltaGenerator, given: DeltaGenerator, words: list[str], ready: bool) -> Picture | None:
+    """Ask for a picture, in the way that the section is for."""
+    if section == "upload":
+        from ui.trying import uploads
 
-        return samples.show()
-    from ui.trying import camera
+        with top:
+            picture = uploads.show(words, ready)
+        with given:
+            uploads.preview(picture)
+        return picture
+    with given:
+        if section == "draw":
+            return canvas.show()
+        if section == "samples":
+            from ui.trying import samples
 
-    return camera.show()
+            return samples.show()
+        from ui.trying import camera
+
+        return camera.show()
 
 
 def _invite(section: str) -> None:
@@ -87,30 +96,39 @@ def _invite(section: str) -> None:
         canvas.begin_with()
 
 
-def _wait(step: str) -> None:
+def _wait(ready: "background.Job[bool]") -> None:
     """Until models can answer."""
-    st.info(f"{step}. The answer comes in a few seconds; draw or choose meanwhile.", icon=":material/hourglass_top:")
+    if ready.error:
+        boundary.show(ready.error)
+        st.button("Try again", icon=":material/refresh:", key="try.again", on_click=ready.begin)
+        return
+    st.info(f"{ready.step}. The answer comes in a few seconds; draw or choose meanwhile.", icon=":material/hourglass_top:")
     clock.look_again(TICK_SECONDS, key="try.clock")
 
 
-def _answer(picture: Picture, words: list[str], below: DeltaGenerator, keep: bool) -> None:
-    """What the models say first, then how the picture came to be what they saw.
-
-    Args:
-        keep: whether it can be kept among a person's own pictures.
-    """
+def _answer(section: str, picture: Picture | None, words: list[str], ready: "background.Job[bool]") -> Answered | None:
+    """What the models say; None when there is nothing to say it of, or nobody who could."""
+    if not ready.result and (ready.error or picture or section == "upload"):
+        return _wait(ready)
+    if picture is None:
+        return _invite(section)
     prepared = judgement.prepare(picture, settings_panel.settings())
     verdicts = judgement.judge(prepared, words)
     answer.show(verdicts, prepared)
     first = next((verdict for verdict in verdicts if verdict.prediction), None)
-    if keep and prepared.found:
-        from ui.mine import keep as keeping
+    if section != "samples" and prepared.found:
+        from ui.mine import keep
 
         guess = first.prediction.index if first and first.prediction else None
-        keeping.offer(picture.image, guess, "try.keep", "drawing" if prepared.kind == "drawing" else "photo")
-    with below:
-        if first and first.prediction:
-            film_strip.show(prepared, first.word, plain(first.who) if len(words) > 1 else None)
-        film_strip.panel()
-        if first and first.prediction and prepared.found:
-            likeness.show(prepared.image, first.prediction.index, first.word)
+        keep.offer(picture.image, guess, "try.keep", "drawing" if prepared.kind == "drawing" else "photo")
+    return Answered(prepared, first)
+
+
+def _grounds(answered: Answered, several: bool) -> None:
+    """How the picture came to be what the model saw, and what that is like."""
+    prepared, first = answered.prepared, answered.first
+    if first and first.prediction:
+        film_strip.show(prepared, first.word, first.prediction, plain(first.who) if several else None)
+    film_strip.panel()
+    if first and first.prediction and prepared.found:
+        likeness.show(prepared.image, first.prediction.index, first.word)

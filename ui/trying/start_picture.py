@@ -44,18 +44,21 @@ def button(drawn: Drawing) -> None:
 
 
 def _examples(label: int) -> None:
+    picks.show(_chosen(label, st.session_state.get("try.start.seed", 0)), "Images to start from", _take, key="try.start.picks", side=56)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _chosen(label: int, seed: int) -> list[Pick]:
+    """Some test images of a class."""
     import torch
 
     from fmnist.data import CLASS_NAMES
 
     test = state.dataset().test
-    indices = torch.nonzero(test.labels == label)[:, 0].tolist()
-    chosen = Random(f"{label} {st.session_state.get('try.start.seed', 0)}").sample(indices, COUNT)
-    found = [
-        Pick(str(index), f"{CLASS_NAMES[label]}, test image {index}", thumbnails.png(test.images[index].numpy()), small=True, shown=False)
-        for index in chosen
-    ]
-    picks.show(found, "Images to start from", _take, key="try.start.picks", side=56)
+    indices = Random(f"{label} {seed}").sample(torch.nonzero(test.labels == label)[:, 0].tolist(), COUNT)
+    name = CLASS_NAMES[label]
+    pictures = [(index, thumbnails.png(test.images[index].numpy())) for index in indices]
+    return [Pick(str(index), f"{name}, test image {index}", source, small=True, shown=False) for index, source in pictures]
 
 
 def _others() -> None:
