@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help app setup test lint bench packages
+.PHONY: help app setup test lint bench studio packages
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -33,6 +33,9 @@ lint: $(VENV)/dev-ready  ## ruff and the type checker
 bench: setup packages  ## the figures of the README, measured on this machine
 	@exec $(RUN) -m bench
 
+studio: setup  ## train the model that comes with the studio anew: most of an hour on two cores
+	@exec $(RUN) -m bench.bundle
+
 # ---- what the commands above stand on: each file is a stamp, so that nothing is done twice ----
 
 $(VENV)/made:
@@ -51,7 +54,7 @@ $(VENV)/app-ready: requirements.txt $(VENV)/made
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev-ready: requirements-dev.txt $(VENV)/app-ready
+$(VENV)/dev-ready: requirements-dev.txt requirements-suspects.txt $(VENV)/app-ready
 	@echo "Installing what the tests and the linter need on top ..."
 	@$(PIP) --quiet -r requirements-dev.txt
 	@touch $@
