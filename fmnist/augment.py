@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fmnist import outliers, views
+from fmnist import outliers, poses, views
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.models import MEAN, STD
@@ -43,7 +43,7 @@ class Stock:
 def stock(split: Split, config: TrainConfig) -> Stock:
     """A split, ready for batches. Takes a few seconds where there are views or outliers, otherwise nothing."""
     padded = F.pad(split.images, [config.shift] * 4) if config.shift else split.images
-    return Stock(padded, split, views.silhouettes(split.images, split.labels) if config.views or config.outliers else None)
+    return Stock(padded, split, poses.silhouettes(split.images, split.labels) if config.views or config.outliers else None)
 
 
 def plan(config: TrainConfig, epoch: int, images: int, device: str | torch.device = "cpu") -> Plan:
@@ -102,9 +102,9 @@ def batch(stock: Stock, config: TrainConfig, plan: Plan, positions: slice) -> Te
 
 
 def labels(stock: Stock, plan: Plan, positions: slice) -> Tensor:
-    """What a step's images are: int64 (B,), `views.NOTHING` for what is none of the classes."""
+    """What a step's images are: int64 (B,), `poses.NOTHING` for what is none of the classes."""
     found = stock.split.labels[plan.order[positions]]
-    return found if plan.outlier is None else found.masked_fill(plan.outlier[positions], views.NOTHING)
+    return found if plan.outlier is None else found.masked_fill(plan.outlier[positions], poses.NOTHING)
 
 
 def _crop(images: Tensor, config: TrainConfig, plan: Plan, positions: slice, index: Tensor) -> Tensor:

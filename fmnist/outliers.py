@@ -11,8 +11,9 @@ import math
 import torch
 from torch import Tensor
 
-from fmnist import views
-from fmnist.views import COAT, DRESS, NOTHING, SIDE, TROUSER, Dice
+from fmnist import poses, views
+from fmnist.dice import Dice
+from fmnist.poses import COAT, DRESS, NOTHING, SIDE, TROUSER
 
 PARTS = 6  # of which a shape is made, at most
 
@@ -57,7 +58,7 @@ def _mixed(dice: Dice, source: Tensor) -> Tensor:
 
 def _heaps(dice: Dice) -> Tensor:
     """Two to six discs, boxes and triangles in one heap, some of them holes: float (B, 2, 28, 28), tone and shape."""
-    x, y = views.grid(SIDE, dice.generator.device)[0].unbind(-1)
+    x, y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
     tone, shape = torch.zeros(dice.size, SIDE, SIDE, device=x.device), torch.zeros(dice.size, SIDE, SIDE, device=x.device)
     parts = dice.uniform(2, PARTS + 1)
     for number in range(PARTS):
@@ -70,7 +71,7 @@ def _heaps(dice: Dice) -> Tensor:
 
 def _hats(dice: Dice) -> Tensor:
     """A dome with a brim or a peak: float (B, 2, 28, 28), tone and shape."""
-    x, y = views.grid(SIDE, dice.generator.device)[0].unbind(-1)
+    x, y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
 
     def at(low: float, high: float) -> Tensor:
         return dice.uniform(low, high)[:, None, None]

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fmnist import pictures
+from fmnist import familiarity, pictures
 from fmnist.checkpoint import checkpoints_folder, hash_file, load_weights
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import CheckpointError
 from fmnist.evaluation import logits
+from fmnist.familiarity import Familiarity
 from fmnist.home import run_folder, runs_folder
-from fmnist.models import Classifier
+from fmnist.models import NUM_CLASSES, Classifier
 from fmnist.store import Store
 
 BUNDLED = Path(__file__).parent / "assets" / "bundled.safetensors"
@@ -42,6 +43,7 @@ class Model:
     config: TrainConfig | None
     sha256: str  # of the weights file
     folder: Path  # where what is computed with it is kept
+    judge: Familiarity | None = None  # tells what is familiar, and how sure an answer may be; None: only its confidence tells
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def read(source: Source) -> Model:
         CheckpointError: the weights are damaged.
     """
     network, config = load_weights(source.path, source.sha256)
-    return Model(source.name, network, config or source.config, source.sha256, source.folder)
+    judge = familiarity.load(source.path, source.sha256)
+    return Model(source.name, network, config or source.config, source.sha256, source.folder, judge)
 
 
 def predict(model: Model, images: Tensor) -> Tensor:
@@ -111,20 +114,36 @@ def predict(model: Model, images: Tensor) -> Tensor:
 
 
 def classify(model: Model, prepared: Sequence[pictures.Prepared]) -> list[Prediction]:
-    """What a model says of a person's pictures, after `fmnist.pictures` has made images of them."""
+    """What a model says of a person's pictures, after `fmnist.pictures` has made images of them.
+
+    Each picture is asked in several views (`pictures.views`), and the answers are averaged.
+    """
     if not prepared:
         return []
-    probabilities = predict(model, torch.stack([picture.image for picture in prepared])).tolist()
-    return [_prediction(picture, row) for picture, row in zip(prepared, probabilities, strict=True)]
+    asked = [pictures.views(picture) for picture in prepared]
+    seen = familiarity.seen(model.network, torch.cat(asked))
+    views = seen.split([len(some) for some in asked])
+    return [_prediction(model, picture, some) for picture, some in zip(prepared, views, strict=True)]
 
 
-def _prediction(picture: pictures.Prepared, probabilities: list[float]) -> Prediction:
+def _prediction(model: Model, picture: pictures.Prepared, seen: Tensor) -> Prediction:
+    """Args: seen: float32 (V, F + 10), of the views of one picture, from `familiarity.seen`."""
+    temperature = model.judge.temperature if model.judge else 1.0
+    probabilities = (seen[:, -NUM_CLASSES:] / temperature).softmax(1).mean(0).tolist()
     index = max(range(len(probabilities)), key=probabilities.__getitem__)
+    reason = _doubt(model, picture, seen, probabilities[index])
+    return Prediction(index, tuple(probabilities), reason is None, reason)
+
+
+def _doubt(model: Model, picture: pictures.Prepared, seen: Tensor, confidence: float) -> str | None:
+    """Why an answer is not to be believed; None if it is."""
     if not picture.found:
-        return Prediction(index, tuple(probabilities), False, picture.reason or "nothing was found in the picture")
-    if probabilities[index] < HESITANT:
-        return Prediction(index, tuple(probabilities), False, f"the best guess has only {probabilities[index]:.0%}")
-    return Prediction(index, tuple(probabilities), True, None)
+        return picture.reason or "nothing was found in the picture"
+    if model.judge is None:
+        return None if confidence >= HESITANT else f"the best guess has only {confidence:.0%}"
+    with torch.no_grad():
+        strange = bool(model.judge(seen).mean() < model.judge.threshold)
+    return "it looks like nothing that the model was trained on" if strange else None
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

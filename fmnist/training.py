@@ -21,8 +21,8 @@ from fmnist.errors import DivergedError
 from fmnist.evaluation import logits, loss_and_accuracy
 from fmnist.events import Done, Epoch, Step
 from fmnist.models import Classifier, build
+from fmnist.poses import NOTHING
 from fmnist.schedule import learning_rate
-from fmnist.views import NOTHING
 
 REPORT_SECONDS = 0.25  # a point of the live curve this often: reading a number makes a GPU wait, so not at each step
 
@@ -187,7 +187,7 @@ def _train(state: TrainState, pictures: Tensor, labels: Tensor) -> Tensor:
 
 
 def _loss(scores: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
-    """Cross entropy, the mean over the batch; of what is none of the classes (`views.NOTHING`), all ten shall be equally likely."""
+    """Cross entropy, the mean over the batch; of what is none of the classes (`poses.NOTHING`), all ten shall be equally likely."""
     if not config.outliers:
         return F.cross_entropy(scores, labels, label_smoothing=config.label_smoothing)
     known = F.cross_entropy(scores, labels, label_smoothing=config.label_smoothing, ignore_index=NOTHING, reduction="sum")

@@ -1,12 +1,15 @@
 """Drawn and photographed views of images, and things that are no clothes: what makes a class is kept, and nothing is left to chance."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from fmnist import augment, data, outliers, views
+from fmnist import augment, data, outliers, poses, views
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
-from fmnist.views import BAG, FINE, PULLOVER, SANDAL, TROUSER, Dice
+from fmnist.dice import Dice
+from fmnist.poses import BAG, FINE, GARMENT, PULLOVER, SANDAL, TROUSER
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def frame() -> torch.Tensor:
 
 
 def test_a_silhouette_holds_what_a_garment_encloses_but_not_the_inside_of_a_handle() -> None:
-    filled, open_work = views.silhouettes(torch.stack([frame(), frame()]), torch.tensor([PULLOVER, BAG]))
+    filled, open_work = poses.silhouettes(torch.stack([frame(), frame()]), torch.tensor([PULLOVER, BAG]))
     assert torch.equal(filled > 0, box(6, 22, 6, 22) > 0)
     assert torch.equal(open_work > 0, frame() > 0)
 
@@ -41,7 +44,7 @@ def test_a_silhouette_holds_what_a_garment_encloses_but_not_the_inside_of_a_hand
 def test_a_silhouette_stops_at_a_gap_that_leads_outside() -> None:
     image = frame()
     image[6:10, 13:15] = 0
-    assert torch.equal(views.silhouettes(image[None], torch.tensor([PULLOVER]))[0] > 0, image > 0)
+    assert torch.equal(poses.silhouettes(image[None], torch.tensor([PULLOVER]))[0] > 0, image > 0)
 
 
 def test_the_largest_value_of_a_square_is_found_as_by_looking_at_every_pixel() -> None:
@@ -51,10 +54,10 @@ def test_the_largest_value_of_a_square_is_found_as_by_looking_at_every_pixel() -
         assert torch.equal(views._largest(values, side), by_hand)
 
 
-def unbent(size: int) -> views.Pose:
+def unbent(size: int) -> poses.Pose:
     """Garments that lie as they are in the image."""
     zero, one, never = torch.zeros(size), torch.ones(size), torch.zeros(size, dtype=torch.bool)
-    return views.Pose(
+    return poses.Pose(
         turn=zero, lean=zero, width=one, mirror=one, body=0.5 * one, shoulder=-0.7 * one, bare=never, arms=zero, uneven=zero, legs=zero,
         pair=never, alone=never, apart=1.15 * one, toes_out=zero, narrow=0.4 * one, height=one, bend=torch.zeros(size, 2, 5, 5),
     )  # fmt: skip
@@ -64,9 +67,9 @@ def width_of_rows(mask: torch.Tensor) -> list[int]:
     return mask.sum(1).int().tolist()
 
 
-def laid(image: torch.Tensor, pose: views.Pose) -> views.Laid:
+def laid(image: torch.Tensor, pose: poses.Pose) -> poses.Laid:
     source = torch.stack([image, image])[None].float() / 200
-    return views._bent(dice(1), source, pose)
+    return poses.lay(dice(1), source, pose)
 
 
 def test_a_garment_that_is_not_bent_fills_the_frame_as_it_is() -> None:
@@ -77,8 +80,6 @@ def test_a_garment_that_is_not_bent_fills_the_frame_as_it_is() -> None:
 
 
 def test_raised_sleeves_stand_out_from_the_body_and_leave_the_hem_as_wide_as_it_was() -> None:
-    from dataclasses import replace
-
     image = box(4, 26, 4, 24)  # a pullover whose sleeves hang beside the body
     pose = replace(unbent(1), body=torch.tensor([0.35]))
     hanging, raised = laid(image, pose), laid(image, replace(pose, arms=torch.tensor([0.9])))
@@ -88,8 +89,6 @@ def test_raised_sleeves_stand_out_from_the_body_and_leave_the_hem_as_wide_as_it_
 
 
 def test_legs_that_stand_apart_leave_a_gap_below() -> None:
-    from dataclasses import replace
-
     found = laid(box(2, 26, 9, 19), replace(unbent(1), legs=torch.tensor([0.35]))).mask[0]
     low = found[int(found.any(1).nonzero().max()) - 3]
     assert not low[FINE // 2]
@@ -98,8 +97,6 @@ def test_legs_that_stand_apart_leave_a_gap_below() -> None:
 
 
 def test_shoes_in_a_pair_are_two_and_mirror_each_other() -> None:
-    from dataclasses import replace
-
     image = box(14, 22, 1, 27)
     image[8:14, 16:27] = 200  # the heel
     found = laid(image, replace(unbent(1), pair=torch.tensor([True]), height=torch.tensor([0.5]))).mask[0]
@@ -112,7 +109,7 @@ def test_shoes_in_a_pair_are_two_and_mirror_each_other() -> None:
 @pytest.mark.parametrize("make", [views.make, outliers.make])
 def test_the_same_dice_give_the_same_views_and_other_dice_others(make, images: Split) -> None:
     some = images.take(list(range(64)))
-    masks = views.silhouettes(some.images, some.labels)
+    masks = poses.silhouettes(some.images, some.labels)
 
     def made(seed: int) -> torch.Tensor:
         return make(some.images, masks, some.labels, torch.Generator().manual_seed(seed))
@@ -128,7 +125,7 @@ def test_every_class_can_be_drawn_and_photographed_and_nothing_is_cut_off(images
     for drawing in (True, False):
         for label in range(len(CLASS_NAMES)):
             some = images.take((images.labels == label).nonzero()[:20, 0])
-            source = torch.stack([some.images, views.silhouettes(some.images, some.labels)], 1).float() / 255
+            source = torch.stack([some.images, poses.silhouettes(some.images, some.labels)], 1).float() / 255
             fine = views._view(dice(len(some)), source, some.labels, drawing)
             assert fine.isfinite().all()
             assert 0 <= float(fine.min()) <= float(fine.max()) <= 255
@@ -137,15 +134,13 @@ def test_every_class_can_be_drawn_and_photographed_and_nothing_is_cut_off(images
 
 
 def test_a_sandal_drawn_from_above_is_a_sole_without_holes(images: Split) -> None:
-    from dataclasses import replace
-
     found = laid(box(12, 16, 1, 27), replace(unbent(1), pair=torch.tensor([True]), height=torch.tensor([0.3])))
     pose = replace(unbent(1), pair=torch.tensor([True]), height=torch.tensor([0.3]))
-    with_sole = views._with_soles(dice(1), found, pose, torch.tensor([True])).mask
+    with_sole = poses.with_soles(dice(1), found, pose, torch.tensor([True])).mask
     rows = with_sole[0].gt(0).nonzero()[:, 0]
     assert float(with_sole.mean()) > float(found.mask.mean())
     assert all((with_sole[0, row, : FINE // 2].diff().abs().sum() <= 2) for row in rows.unique()), "one piece in each row"
-    assert torch.equal(views._with_soles(dice(1), found, pose, torch.tensor([False])).mask, found.mask)
+    assert torch.equal(poses.with_soles(dice(1), found, pose, torch.tensor([False])).mask, found.mask)
 
 
 def test_the_share_of_views_and_outliers_is_what_was_asked_and_the_rest_is_as_it_was(images: Split) -> None:
@@ -160,13 +155,13 @@ def test_the_share_of_views_and_outliers_is_what_was_asked_and_the_rest_is_as_it
     assert torch.equal(changed, plan.view | plan.outlier)
     assert float(plan.view.float().mean()) == pytest.approx(0.4, abs=0.04)
     labels = augment.labels(augment.stock(some, config), plan, positions)
-    assert torch.equal(labels == views.NOTHING, plan.outlier)
+    assert torch.equal(labels == poses.NOTHING, plan.outlier)
     assert torch.equal(labels[~plan.outlier], some.labels[plan.order][~plan.outlier])
 
 
 def test_cut_up_garments_and_mixtures_are_not_what_they_were_made_from(images: Split) -> None:
     some = images.take((images.labels == TROUSER).nonzero()[:30, 0])
-    source = torch.stack([some.images, views.silhouettes(some.images, some.labels)], 1).float() / 255
+    source = torch.stack([some.images, poses.silhouettes(some.images, some.labels)], 1).float() / 255
     cut = outliers._cut(dice(len(some)), source, some.labels)
     share = cut[:, 1].flatten(1).sum(1) / source[:, 1].flatten(1).sum(1)
     assert float(share.max()) < 0.75
@@ -183,4 +178,4 @@ def test_heaps_are_more_than_one_disc_or_box() -> None:
 
 def test_a_sandal_keeps_the_gaps_between_its_straps(images: Split) -> None:
     some = images.take((images.labels == SANDAL).nonzero()[:20, 0])
-    assert torch.equal(views.silhouettes(some.images, some.labels) > 0, some.images >= views.GARMENT)
+    assert torch.equal(poses.silhouettes(some.images, some.labels) > 0, some.images >= GARMENT)
