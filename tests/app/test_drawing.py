@@ -63,6 +63,16 @@ def test_what_the_canvas_sends_back_after_a_change_from_here_is_no_new_stroke(dr
     assert not drawing.can_redo
 
 
+def test_what_was_on_its_way_from_the_canvas_when_the_drawing_was_changed_here_is_passed_over(drawing: Drawing) -> None:
+    sent_before = [*drawing.given(), STROKE]
+    drawing.clear()
+    assert drawing.received(sent_before) is None
+    assert drawing.received([*drawing.given(), STROKE]) == [STROKE]
+    drawing.undo()
+    assert drawing.received(drawing.given()) == [STROKE, STROKE]
+    assert drawing.received([STROKE]) == [STROKE]
+
+
 def test_the_same_again_is_nothing_new(drawing: Drawing) -> None:
     assert not drawing.drawn([STROKE, STROKE], picture(20))
     assert len(drawing.states) == 3

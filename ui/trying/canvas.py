@@ -2,11 +2,12 @@
 
 import base64
 import json
+from dataclasses import dataclass
 
 import streamlit as st
 from PIL import Image
 
-from ui.trying import drawing_files, picks, remembered, start_picture, strokes
+from ui.trying import drawing_files, picks, start_picture, strokes
 from ui.trying.drawing import SIDE, Drawing, State
 from ui.trying.judgement import Picture
 from ui.trying.picks import Pick
@@ -34,6 +35,18 @@ HINTS = {
     "line": "Drag from end to end.",
     "polygon": "Click each corner, then the first one again.",
 }
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How the pen draws."""
+
+    word: str  # of TOOLS or SHAPES
+    width: int  # pixels
+    shade: int  # 10-100, as `Drawing.ink` has it
+    filled: bool  # shapes are
+
+
 STYLE = f"""<style>
 .st-key-try-board {{ width: {SIDE + 2}px; gap: 0.35rem; }}
 .st-key-try-board [data-testid=stCaptionContainer] {{ min-height: 1.9rem; padding-top: 0.5rem; }}
@@ -61,7 +74,9 @@ def current() -> Drawing:
     """The drawing that the address names, or the one of this visit; a new one at first."""
     said, drawn = st.query_params.get("drawing"), st.session_state.get("try.drawing")
     if not isinstance(drawn, Drawing) or (said and said != drawn.id):
-        drawn = (drawing_files.find(said) if said else None) or Drawing(drawing_files.new_id(), paper=remembered.of("try.paper", False))
+        drawn = (drawing_files.find(said) if said else None) or Drawing(
+            drawing_files.new_id(), paper=st.session_state.get("try.paper", False)
+        )
         st.session_state["try.drawing"] = drawn
     if drawn.now == State():
         st.query_params.pop("drawing", None)
@@ -70,58 +85,65 @@ def current() -> Drawing:
     return drawn
 
 
-def _tools() -> str:
-    """Ask for a tool and how it draws; returns what the canvas or we call it."""
-    tool = _one_of("Tool", TOOLS, "try.tool")
-    if tool == "shape":
+def _tools() -> Tool:
+    """Ask for a tool and how it draws. What is set stays set while the page is away."""
+    word, filled = _one_of("Tool", TOOLS, "try.tool"), False
+    if word == "shape":
         with st.container(horizontal=True, vertical_alignment="center"):
-            tool = _one_of("Shape", SHAPES, "try.shape")
-            remembered.begin("try.filled", True)
-            st.toggle("Filled", key="try.filled")
-            remembered.keep("try.filled")
+            word = _one_of("Shape", SHAPES, "try.shape")
+            filled = st.toggle("Filled", True, key="try.filled", persist_state="session")
     with st.container(horizontal=True):  # beside each other on a phone, too
-        width, shade = st.container(width=SLIDER), st.container(width=SLIDER)
-    remembered.begin("try.width", 12)
-    width.slider("Brush", 2, 48, key="try.width", format="%d px", help="How wide the pen and the eraser are.")
-    remembered.keep("try.width")
-    remembered.begin("try.shade", 100)
-    shade.slider("Shade", 10, 100, step=10, key="try.shade", format="%d %%", help="100 % is white on black, or black on white.")
-    remembered.keep("try.shade")
-    return tool
+        left, right = st.container(width=SLIDER), st.container(width=SLIDER)
+    width = left.slider("Brush", 2, 48, 12, key="try.width", format="%d px", help="Of the pen and the eraser.", persist_state="session")
+    shade = right.slider(
+        "Shade",
+        *(10, 100, 100, 10),
+        key="try.shade",
+        format="%d %%",
+        help="100 % is white on black, or black on white.",
+        persist_state="session",
+    )
+    return Tool(word, width, shade, filled)
 
 
 def _one_of(label: str, options: dict[str, str], key: str) -> str:
     first = next(iter(options))
-    remembered.begin(key, first, options)
-    st.segmented_control(
-        label, list(options), required=True, key=key, format_func=lambda word: options[word], label_visibility="collapsed", width="content"
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        default=first,
+        required=True,
+        key=key,
+        format_func=lambda word: options[word],
+        label_visibility="collapsed",
+        width="content",
+        persist_state="session",
     )
-    return remembered.keep(key) or first
+    return chosen or first
 
 
-def _canvas(drawn: Drawing, tool: str) -> None:
+def _canvas(drawn: Drawing, tool: Tool) -> None:
     if KEY not in st.session_state:
         drawn.awaiting = False  # a canvas that is drawn for the first time sends nothing
     if KEY not in st.session_state or st.session_state.get("try.given.revision") != (drawn.id, drawn.revision):
-        st.session_state["try.given"] = json.loads(drawn.now.objects)  # only then: else every stroke would be drawn again
+        st.session_state["try.given"] = drawn.given()  # only then: else every stroke would be drawn again
         st.session_state["try.given.revision"] = (drawn.id, drawn.revision)
     from streamlit_drawable_canvas import st_canvas  # known only where a server runs
 
-    ink = drawn.ink(remembered.of("try.shade", 100))
-    filled = tool in SHAPES and remembered.of("try.filled", True)
+    ink = drawn.ink(tool.shade)
     st.html(STYLE)
     with st.container(key="try-board", width=SIDE + 2):
-        st.caption(HINTS.get(tool, "Drag from corner to corner."))
+        st.caption(HINTS.get(tool.word, "Drag from corner to corner."))
         st_canvas(
-            fill_color=ink if filled else "rgba(0, 0, 0, 0)",
-            stroke_width=1 if tool == "bucket" else remembered.of("try.width", 12),
-            stroke_color=drawn.ground if tool == "eraser" else ink,
+            fill_color=ink if tool.filled else "rgba(0, 0, 0, 0)",
+            stroke_width=1 if tool.word == "bucket" else tool.width,
+            stroke_color=drawn.ground if tool.word == "eraser" else ink,
             background_color=drawn.ground,
             background_image=drawn.now.trace or None,
             height=SIDE,
             width=SIDE,
-            drawing_mode=MODES.get(tool, tool),
-            initial_drawing={"objects": st.session_state["try.given"], "revision": drawn.revision},
+            drawing_mode=MODES.get(tool.word, tool.word),
+            initial_drawing={"objects": st.session_state["try.given"]},
             point_display_radius=1,
             return_image_data=True,
             key=KEY,
@@ -141,9 +163,11 @@ def _receive() -> bool:
     if not sent or not sent.get("data") or st.session_state.get("try.seen") == (sent["data"], len(sent["raw"]["objects"])):
         return False
     st.session_state["try.seen"] = (sent["data"], len(sent["raw"]["objects"]))
-    before, objects = drawn.revision, sent["raw"]["objects"]
-    if remembered.of("try.tool", "pen") == "bucket" and len(objects) > len(json.loads(drawn.now.objects)):
-        drawn.pour(objects[-1], remembered.of("try.shade", 100))
+    before, objects = drawn.revision, drawn.received(sent["raw"]["objects"])
+    if objects is None:
+        return False
+    if st.session_state.get("try.tool") == "bucket" and len(objects) > len(json.loads(drawn.now.objects)):
+        drawn.pour(objects[-1], st.session_state["try.shade"])
     else:
         drawn.drawn(objects, base64.b64decode(sent["data"].partition("base64,")[2]))
     if len(drawn.now.objects) > MOST_CHARACTERS:
@@ -174,12 +198,13 @@ def actions() -> None:
             help="Colours everything that your lines enclose.",
         )
         start_picture.button(drawn)
-        st.session_state["try.paper"] = drawn.paper
+        if st.session_state.get("try.paper", False) != drawn.paper:  # another drawing by its address
+            st.session_state["try.paper"] = drawn.paper
         st.toggle("Pencil on paper", key="try.paper", on_change=_turn, help="Dark lines on white instead of white lines on black.")
 
 
 def _turn() -> None:
-    st.session_state["try.drawing"].turn(remembered.keep("try.paper"))
+    st.session_state["try.drawing"].turn(st.session_state["try.paper"])
 
 
 def _take_sketch(word: str) -> None:

@@ -67,6 +67,17 @@ class Drawing:
     def can_redo(self) -> bool:
         return self.at < len(self.states) - 1
 
+    def given(self) -> Objects:
+        """What the canvas is to show: an object that nobody sees and that says which revision this is, and the drawing."""
+        mark = {"type": "Rect", "left": 0, "top": 0, "width": 1, "height": 1, "visible": False, "fill": f"#{self.revision:06x}"}
+        return [mark, *json.loads(self.now.objects)]
+
+    def received(self, sent: Objects) -> Objects | None:
+        """The drawing in what the canvas has sent; None if that was on its way when the drawing was changed here."""
+        if not sent or sent[0].get("visible", True):
+            return sent
+        return sent[1:] if sent[0].get("fill") == f"#{self.revision:06x}" else None
+
     def drawn(self, objects: Objects, png: bytes | None) -> bool:
         """The canvas has sent what it shows. Returns whether anything is new."""
         state = State(json.dumps(objects), png, self.now.trace)

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui.trying import remembered
-
 if TYPE_CHECKING:
     from fmnist.pictures import Settings
 
@@ -30,6 +28,10 @@ class Choice:
     @property
     def default(self) -> Any:
         return next(iter(self.options))
+
+    @property
+    def now(self) -> Any:
+        return st.session_state.get(self.key, self.default)
 
 
 CHOICES = (
@@ -67,9 +69,8 @@ CHOICES = (
     Choice(
         "thickness",
         "Thickness",
-        {0: "As it is", **{step: f"{step:+d}".replace("-", "\N{MINUS SIGN}") for step in (-3, -2, -1, 1, 2, 3)}},
+        {0: "As it is", 1: "Thicker", 2: "Much thicker", 3: "Thickest", -1: "Thinner", -2: "Much thinner", -3: "Thinnest"},
         "Lines, or the edge of the garment, thinner or thicker.",
-        slides=True,
     ),
     Choice(
         "crop",
@@ -93,29 +94,26 @@ def settings() -> "Settings":
     """What is set now."""
     from fmnist.pictures import Settings
 
-    return Settings(**{choice.field: remembered.of(choice.key, choice.default) for choice in CHOICES})
+    return Settings(**{choice.field: choice.now for choice in CHOICES})
 
 
 def changed() -> list[str]:
     """The labels of what is not automatic."""
-    return [choice.label for choice in CHOICES if remembered.of(choice.key, choice.default) != choice.default]
+    return [choice.label for choice in CHOICES if choice.now != choice.default]
 
 
 def back_to_automatic() -> None:
     for choice in CHOICES:
-        remembered.put(choice.key, choice.default)
+        st.session_state[choice.key] = choice.default
 
 
 def _ask(choice: Choice) -> None:
-    remembered.begin(choice.key, choice.default, list(choice.options))
-    ordered = sorted(choice.options, key=lambda value: -1 if value is None else value) if choice.slides else list(choice.options)
     widget = st.select_slider if choice.slides else st.selectbox
     widget(
         choice.label,
-        ordered,
+        list(choice.options),  # what is set first is the first, and no value is set from here: a folded widget would miss it
         format_func=lambda value: choice.options[value],
         key=choice.key,
         help=choice.help,
-        on_change=remembered.keep,
-        args=(choice.key,),
+        persist_state="session",
     )
