@@ -80,7 +80,7 @@ def learn(network: Classifier, train: Split, held_back: Split, seed: int = 0, sa
 
 
 def _examples(network: Classifier, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the network makes of images and two views of each, and of two outliers for each."""
+    """What the network makes of images and two views of each, and of two outliers for each and some textures."""
     masks = poses.silhouettes(split.images, split.labels)
 
     def made(make: Callable[[Tensor, Tensor, Tensor, torch.Generator], Tensor]) -> Tensor:
@@ -88,7 +88,7 @@ def _examples(network: Classifier, split: Split, generator: torch.Generator) -> 
         return torch.cat([make(split.images[some], masks[some], split.labels[some], generator) for some in places])
 
     known = torch.cat([split.images, made(views.make), made(views.make)])
-    unknown = torch.cat([made(outliers.make), made(outliers.make)])
+    unknown = torch.cat([made(outliers.make), made(outliers.make), outliers.textures(len(split) // 5, generator)])
     return seen(network, known), seen(network, unknown)
 
 

@@ -36,6 +36,16 @@ def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generat
     return views.show(made, torch.where(bends, labels, NOTHING), drawing, generator)
 
 
+def textures(count: int, generator: torch.Generator) -> Tensor:
+    """Noise, fine and coarse, over the whole frame, as a photo without a garment gives: uint8 (count, 28, 28)."""
+    dice = Dice(count, generator)
+    kind = dice.uniform(0, 1)[:, None, None]
+    pixels, clouds, blots = dice.normal(1, SIDE, SIDE), dice.clouds(9, SIDE), dice.clouds(4, SIDE)
+    field = torch.where(kind < 0.35, pixels, torch.where(kind < 0.7, clouds, blots))
+    shown = dice.uniform(40, 200)[:, None, None] + dice.uniform(5, 90)[:, None, None] * field
+    return shown.clamp(0, 255).round().to(torch.uint8)
+
+
 def _cut(dice: Dice, source: Tensor, labels: Tensor) -> Tensor:
     """Only a part of each garment: the upper part of trousers, the lower one of a dress, the left or the right of the others."""
     along = torch.arange(SIDE, device=source.device) / SIDE
