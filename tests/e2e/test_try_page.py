@@ -171,11 +171,15 @@ def test_without_a_mouse_samples_and_settings_and_the_uploader_are_reached(page:
     settle(page)
     _tab_to(page, "Change how the picture is prepared")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("combobox", name="Outlines")).to_be_visible()
+    outlines = page.get_by_role("combobox", name="Outlines")
+    expect(outlines).to_be_visible()
     before = strip(page).last.locator("img").get_attribute("src")
     _tab_to(page, "Outlines")
+    outlines.scroll_into_view_if_needed()  # waits until nothing moves: a list closes when what is below it scrolls
     page.keyboard.type("Left")
     expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(outlines).to_have_attribute("aria-activedescendant", re.compile("."))
     page.keyboard.press("Enter")
     expect(strip(page).last.locator("img")).not_to_have_attribute("src", before or "")
     settle(page)
@@ -198,8 +202,8 @@ def _tab_to(page: Page, name: str) -> None:
                 """() => {
                   let element = document.activeElement
                   while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
-                  if (["BODY", "MAIN"].includes(element?.tagName)) return ""
-                  return element?.getAttribute("aria-label") || element?.innerText || ""
+                  const words = ["BUTTON", "SUMMARY", "A"].includes(element?.tagName) ? element.innerText : ""
+                  return element?.getAttribute("aria-label") || element?.labels?.[0]?.innerText || words
                 }"""
             )
         )
