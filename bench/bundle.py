@@ -1,6 +1,6 @@
 """`python -m bench.bundle [RUN]`: make a run's model the one that comes with the product, in float16, with its judge and its card.
 
-Without a run the preset `studio` is trained first. Writes bundled.safetensors, bundled.familiarity.safetensors and bundled.json in fmnist/assets.
+Without a run the preset `studio` is trained first. Three files in fmnist/assets: bundled.safetensors, its .familiarity, its .json.
 """
 
 import json
