@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 
 import anyio
+import cv2  # noqa: F401 - before any page runs: its import fails when Streamlit changes sys.path in another thread meanwhile, and then for good
 import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
