@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PAGES = {
     "/": "Fashion-MNIST studio",
+    "/try_it": "Try it",
     "/train": "Train",
     "/runs": "Runs",
     "/evaluate": "Evaluate",
