@@ -67,8 +67,10 @@ def learn(network: Classifier, train: Split, held_back: Split, seed: int = 0, sa
     generator = torch.Generator().manual_seed(seed)
     say("looking at images, views and outliers")
     known, unknown = _examples(network, train, generator)
-    judge = Familiarity(known.shape[1] - NUM_CLASSES)
-    _teach(judge, known, unknown, generator, say)
+    with torch.random.fork_rng(devices=[]):  # its first weights and its dropout have no generator of their own
+        torch.manual_seed(seed)
+        judge = Familiarity(known.shape[1] - NUM_CLASSES)
+        _teach(judge, known, unknown, generator, say)
     familiar, strange = _examples(network, held_back, generator)
     judge.temperature.fill_(fit_temperature(familiar[:, -NUM_CLASSES:], held_back.labels.repeat(3)))
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -83,13 +84,18 @@ def get(model: Model, name: SplitName, dataset: Dataset, progress: Callable[[flo
         ConfigError: nothing was held back from this model, and its validation images are asked for.
     """
     split, indices = images_of(name, dataset, model)
-    path, origin = model.folder / f"{model.sha256[:16]}-{name}.safetensors", about(model, name)
+    path, origin = kept_in(model, name), about(model, name)
     found = cache.find(path, origin)
     if found is None or found["logits"].shape[0] != len(split):
         logits, features = compute(model, split.images, progress)
         found = {"logits": logits, "features": features}
         cache.keep(path, found, origin)
     return Outputs(name, indices, split.labels, found["logits"], found["features"])
+
+
+def kept_in(model: Model, name: SplitName) -> Path:
+    """The file that holds what a model says of a split, once that is known."""
+    return model.folder / f"{model.sha256[:16]}-{name}.safetensors"
 
 
 def compute(model: Model, images: Tensor, progress: Callable[[float], None] = lambda share: None) -> tuple[Tensor, Tensor]:

@@ -113,7 +113,7 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     )
     lines += some(0.4, SNEAKER, BOOT) * _near(y - at(0.1, 0.45) * lying.height[:, None, None], pen)
     laces = _near(((x - y) / 0.2).frac().abs() - 0.5, pen / 0.2) * _near(
-        torch.maximum((x - at(-0.2, 0.3)).abs() / 0.25, (y + at(-0.1, 0.2)).abs() / 0.2), pen / pen
+        torch.maximum((x - at(-0.2, 0.3)).abs() / 0.25, (y + at(-0.1, 0.2)).abs() / 0.2), torch.ones_like(pen)
     )
     lines += some(0.3, SNEAKER, BOOT) * laces
     # the straps of a flip-flop from above: from between the toes to both sides (along x, across y)

@@ -72,8 +72,9 @@ def _looked_through(word: str) -> "Outputs | None":
 
 
 def _on_disk(word: str) -> bool:
-    model = models.load(word)
-    return (model.folder / f"{model.sha256[:16]}-train.safetensors").exists()
+    from fmnist.outputs import kept_in
+
+    return kept_in(models.load(word), "train").exists()
 
 
 def _nearest(train: "Outputs", model: "Model", image: "Tensor") -> "tuple[Tensor, Tensor]":
@@ -103,8 +104,11 @@ def _lengths(sha256: str, _train: "Outputs") -> "Tensor":
 @st.cache_data(show_spinner=False)
 def _mean_image(label: int) -> np.ndarray:
     """uint8 (28, 28)"""
+    from fmnist.class_statistics import describe
+
     train = state.dataset().train
-    return train.images[train.labels == label].float().mean(0).round().numpy().astype(np.uint8)
+    [of_class] = describe(train.take(train.labels == label))
+    return of_class.mean_image.round().numpy().astype(np.uint8)
 
 
 def _figure(pixels: np.ndarray, name: str, note: str) -> str:
