@@ -9,7 +9,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import TrainConfig
+from fmnist.data import Dataset
 from fmnist.events import Epoch, Step
+from fmnist.prediction import Model, load
 from fmnist.run import Checkpoint, Process, Run, Status
 from fmnist.store import Store
 from ui import state
@@ -29,6 +31,18 @@ def runs_store(home: Path) -> Iterator[Store]:
     yield opened
     opened.close()
     state.store.clear()
+
+
+@pytest.fixture
+def dataset(runs_store: Store) -> Dataset:
+    """The images, as the pages have them."""
+    return state.dataset()
+
+
+@pytest.fixture
+def bundled(runs_store: Store) -> Model:
+    """The model that comes with the studio."""
+    return load("bundled", runs_store)
 
 
 @pytest.fixture

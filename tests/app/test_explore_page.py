@@ -22,18 +22,13 @@ from fmnist.outputs import Outputs
 from fmnist.run import Run
 from fmnist.store import Store
 from tests.app.conftest import NOBODY
-from ui import judged, state, thumbnails
+from ui import judged, thumbnails
 from ui.exploration import augmentation_look, doubtful_labels, feature_map, lasso_map, twins, typical_images
 from ui.images import buttons, tiles
 
 Visit = Callable[..., AppTest]
 CONFIG = TrainConfig(network="linear", epochs=3, batch_size=64, train_size=900, validation_size=300, device="cpu", precision="float32")
 COAT, BAG = 4, 8
-
-
-@pytest.fixture
-def dataset(runs_store: Store) -> Dataset:
-    return state.dataset()
 
 
 @pytest.fixture

@@ -19,22 +19,12 @@ from fmnist.run import Run
 from fmnist.store import Store
 from fmnist.training import TrainState
 from tests.app.conftest import CONFIG, NOBODY
-from ui import state, thumbnails
+from ui import thumbnails
 from ui.picture import answers, explanations, heat
 
 PATIENCE = 120
 EVIL = "![x](http://evil.example/x.png) <b>b</b> :red[r]"
 Show = Callable[..., AppTest]
-
-
-@pytest.fixture
-def dataset(runs_store: Store) -> Dataset:
-    return state.dataset()
-
-
-@pytest.fixture
-def bundled(runs_store: Store) -> Model:
-    return load("bundled", runs_store)
 
 
 @pytest.fixture

@@ -17,12 +17,11 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.pictures import Settings, to_image
-from fmnist.prediction import Model, classify, load, predict
+from fmnist.prediction import Model, classify, predict
 from fmnist.store import Store
 from tests.app.conftest import CONFIG
 from tests.app.test_pages import button, cards, words
 from tests.app.test_picture_panel import trained
-from ui import state
 from ui.trying import answer, drawing_files, models, paste, strokes
 from ui.trying.drawing import SIDE, Drawing
 from ui.trying.film_strip import address
@@ -36,16 +35,6 @@ EVIL = "<b>![x](http://evil.example/x.png)</b>.png"
 def warm(runs_store: Store) -> None:
     """Models answer at once."""
     models.warming().wait(60)
-
-
-@pytest.fixture
-def dataset(runs_store: Store) -> Dataset:
-    return state.dataset()
-
-
-@pytest.fixture
-def bundled(runs_store: Store) -> Model:
-    return load("bundled", runs_store)
 
 
 def file(picture: Image.Image, kind: str = "PNG") -> bytes:
