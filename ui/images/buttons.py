@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PAGE = 96  # images: divides by 2, 3, 4, 6, 8 and 12, so that the last row of a full page is full
 _HERE = Path(__file__).parent
+ARROWS = (_HERE / "arrows.js").read_text(encoding="utf-8")  # what a script of buttons begins with
 
 
 class Buttons:
@@ -20,7 +21,7 @@ class Buttons:
 
     def __init__(self, name: str) -> None:
         html = '<div class="frame"><div class="page" role="group"></div></div>'
-        self._draw = component(name, html=html, css=_both(name, "css"), js=_both(name, "js"))
+        self._draw = component(name, html=html, css=_both(name, "css"), js=ARROWS + _both(name, "js"))
 
     def show(self, count: int, data: Mapping[str, Any], *, key: str) -> Any:
         """Draw a page of so many images; returns what was just opened, or None."""

@@ -7,12 +7,14 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2 import component
 
+from ui.images.buttons import ARROWS
+
 _FILES = Path(__file__).with_suffix("")
 _draw = component(
     "picks",
     html='<div class="frame"><div class="picks" role="group"></div></div>',
     css=_FILES.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_FILES.with_suffix(".js").read_text(encoding="utf-8"),
+    js=ARROWS + _FILES.with_suffix(".js").read_text(encoding="utf-8"),
 )
 
 
