@@ -96,7 +96,7 @@ def to_image(picture: Image.Image, settings: Settings = AUTOMATIC) -> Prepared:
 def views(prepared: Prepared) -> Tensor:
     """What a network may be asked of one picture, to average its answers: uint8 (V, 28, 28), the first is the image.
 
-    A drawing filled and as lines, a photo once; each also mirrored. The dataset's own images and an empty one stay alone.
+    A drawing filled and as lines, a photo cut out in two ways; each also mirrored. The dataset's own images and an empty one stay alone.
     """
     if prepared.kind == "image" or not prepared.found:
         return prepared.image[None]
@@ -172,27 +172,44 @@ def _drawing_remarks(lines: np.ndarray, filled: filling.Filled) -> tuple[str, ..
 
 def _photo(pixels: np.ndarray, settings: Settings, original_side: int) -> Prepared:
     small = framing.shrunk(pixels, segmentation.WORK_SIDE)
+    colours = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
     steps = [Step("original", _small(pixels), "Taken for a photo.")]
-    found = _garment(small, settings)
+    found = _garment(colours, settings)
     if found is None:
         return _nothing(steps, "nothing stands out from the background", "photo")
-    mask = _thicker(found.mask, settings.thickness)
-    steps.append(Step("garment", _white(mask), "Not separated." if found.way == "none" else f"Found by {found.way}."))
-    tones, note = _tones(drawings.grey_of(small), mask, settings)
-    steps.append(Step("bright on black", tones, note))
-    if settings.crop:
-        steps.append(Step("cropped", tones[framing.box(mask)], "To the smallest box that holds it."))
-    final = framing.centred(steps[-1].picture)
-    steps.append(Step("28 x 28", final, "What the network sees."))
+    steps += _brought_into_form(drawings.grey_of(small), found, settings)
+    other = _cut_out_otherwise(colours, found, settings)
+    others = () if other is None else (_image(_brought_into_form(drawings.grey_of(small), other, settings)),)
     remarks = _photo_remarks(found, original_side / max(small.shape))
-    return Prepared(torch.from_numpy(final.copy()), tuple(steps), True, None, "photo", remarks)
+    return Prepared(_image(steps), tuple(steps), True, None, "photo", remarks, others)
 
 
-def _garment(small: np.ndarray, settings: Settings) -> segmentation.Garment | None:
-    colours = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+def _garment(colours: np.ndarray, settings: Settings) -> segmentation.Garment | None:
     if settings.separate == "off":
         return segmentation.whole(colours)
     return segmentation.garment(colours, settings.separate, settings.threshold, holes=settings.fill != "off")
+
+
+def _cut_out_otherwise(colours: np.ndarray, found: segmentation.Garment, settings: Settings) -> segmentation.Garment | None:
+    """The second opinion on where the garment is, unless a person has chosen the way."""
+    if settings.separate != "auto" or settings.threshold is not None:
+        return None
+    return segmentation.by_colour_alone(colours, found.mask, holes=settings.fill != "off")
+
+
+def _brought_into_form(grey: np.ndarray, found: segmentation.Garment, settings: Settings) -> list[Step]:
+    """The steps from a garment that was found to the image."""
+    mask = _thicker(found.mask, settings.thickness)
+    steps = [Step("garment", _white(mask), "Not separated." if found.way == "none" else f"Found by {found.way}.")]
+    tones, note = _tones(grey, mask, settings)
+    steps.append(Step("bright on black", tones, note))
+    if settings.crop:
+        steps.append(Step("cropped", tones[framing.box(mask)], "To the smallest box that holds it."))
+    return [*steps, Step("28 x 28", framing.centred(steps[-1].picture), "What the network sees.")]
+
+
+def _image(steps: list[Step]) -> Tensor:
+    return torch.from_numpy(steps[-1].picture.copy())
 
 
 def _photo_remarks(found: segmentation.Garment, scale: float) -> tuple[str, ...]:

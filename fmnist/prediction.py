@@ -116,8 +116,8 @@ def predict(model: Model, images: Tensor) -> Tensor:
 def classify(model: Model, prepared: Sequence[pictures.Prepared]) -> list[Prediction]:
     """What a model says of a person's pictures, after `fmnist.pictures` has made images of them.
 
-    A model that has been trained with views is asked in several of them (`pictures.views`), and the answers are averaged: 2 to 7 points
-    more on drawings. Another one would lose as much.
+    A model that has been trained with views is asked in several of them (`pictures.views`), and the answers are averaged, each by the odds
+    that its judge gives the view. Another one would lose as much as this gains.
     """
     if not prepared:
         return []
@@ -131,21 +131,27 @@ def classify(model: Model, prepared: Sequence[pictures.Prepared]) -> list[Predic
 def _prediction(model: Model, picture: pictures.Prepared, seen: Tensor) -> Prediction:
     """Args: seen: float32 (V, F + 10), of the views of one picture, from `familiarity.seen`."""
     temperature = model.judge.temperature if model.judge else 1.0
-    probabilities = (seen[:, -NUM_CLASSES:] / temperature).softmax(1).mean(0).tolist()
+    familiar = _familiarity(model, seen)
+    weights = familiar.softmax(0)  # the odds of each view, of one in all
+    probabilities = (weights @ (seen[:, -NUM_CLASSES:] / temperature).softmax(1)).tolist()
     index = max(range(len(probabilities)), key=probabilities.__getitem__)
-    reason = _doubt(model, picture, seen, probabilities[index])
+    reason = _doubt(model, picture, float(weights @ familiar), probabilities[index])
     return Prediction(index, tuple(probabilities), reason is None, reason)
 
 
-def _doubt(model: Model, picture: pictures.Prepared, seen: Tensor, confidence: float) -> str | None:
+@torch.no_grad()
+def _familiarity(model: Model, seen: Tensor) -> Tensor:
+    """How familiar each view is, above 0 if it is: the logarithm of its odds; all the same where nobody judges: float32 (V,)."""
+    return torch.zeros(len(seen)) if model.judge is None else model.judge(seen) - model.judge.threshold
+
+
+def _doubt(model: Model, picture: pictures.Prepared, familiar: float, confidence: float) -> str | None:
     """Why an answer is not to be believed; None if it is."""
     if not picture.found:
         return picture.reason or "nothing was found in the picture"
     if model.judge is None:
         return None if confidence >= HESITANT else f"the best guess has only {confidence:.0%}"
-    with torch.no_grad():
-        strange = bool(model.judge(seen).mean() < model.judge.threshold)
-    return "it looks like nothing that the model was trained on" if strange else None
+    return "it looks like nothing that the model was trained on" if familiar < 0 else None
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

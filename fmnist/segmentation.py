@@ -26,7 +26,11 @@ LEAST_DISTANCE = 12.0  # of LAB: what differs less from the border is background
 LEAST_SHARE, MOST_SHARE = 0.03, 0.97  # of the picture: a mask outside is not a garment
 COMPANION = 0.2  # of the largest piece: smaller ones are dropped
 TWIN = 0.4  # of the larger one's area: two pieces so alike are a pair
+SAME = 0.97  # of what two masks cover together: they are alike where they share as much
 LEAST_SOLID = 0.4  # of its convex hull: a mask that fills less is a print or the folds of a garment
+
+
+BY_COLOUR = "how its colour differs from the border's"
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,27 @@ def garment(colours: np.ndarray, way: str = "auto", threshold: float | None = No
         return None
     if threshold is not None or way == "colour":
         mask = tidy(by_colour(distance, threshold), holes=holes)
-        return Garment(mask, "how its colour differs from the border's") if mask.any() else None
+        return Garment(mask, BY_COLOUR) if mask.any() else None
     tidied = (Garment(tidy(found.mask, holes=holes), found.way) for found in _ways(colours, distance))
     return next((found for found in tidied if is_plausible(found.mask)), whole(colours))
+
+
+def by_colour_alone(colours: np.ndarray, first: np.ndarray, *, holes: bool = True) -> Garment | None:
+    """Another mask of the same picture, for where GrabCut leaves only shreds, as of shoes on tiles.
+
+    Args:
+        colours: uint8 (H, W, 3) RGB.
+        first: bool (H, W), what `garment` found there.
+
+    Returns:
+        None where the colours give no garment, or the same one.
+    """
+    if min(colours.shape[:2]) < LEAST_SIDE:
+        return None
+    cv2.setRNGSeed(0)
+    mask = tidy(by_colour(distances(colours)), holes=holes)
+    alike = (mask & first).sum() > SAME * (mask | first).sum()
+    return Garment(mask, BY_COLOUR) if is_plausible(mask) and not alike else None
 
 
 def whole(colours: np.ndarray) -> Garment:
@@ -70,8 +92,8 @@ def _ways(colours: np.ndarray, distance: np.ndarray) -> Iterator[Garment]:
     ground = _border(favour.shape) & (favour < GROUND_BELOW)
     yield Garment(by_grabcut(colours, favour > GARMENT_FROM, ground), "colours that the middle has and the border has not, then GrabCut")
     coloured = by_colour(distance)
-    yield Garment(by_grabcut(colours, coloured, _border(favour.shape)), "how its colour differs from the border's, then GrabCut")
-    yield Garment(coloured, "how its colour differs from the border's")
+    yield Garment(by_grabcut(colours, coloured, _border(favour.shape)), f"{BY_COLOUR}, then GrabCut")
+    yield Garment(coloured, BY_COLOUR)
 
 
 def middle_against_border(colours: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def test_the_bundled_model_knows_clothes_and_doubts_noise(bundled: Model) -> Non
     assert said.reason == "it looks like nothing that the model was trained on"
 
 
-def test_the_answer_is_the_mean_over_the_views_of_a_picture_at_its_temperature(bundled: Model) -> None:
+def test_the_answer_is_the_mean_over_the_views_of_a_picture_by_the_odds_of_each(bundled: Model) -> None:
     drawn = Image.new("L", (200, 200), "white")
     drawn.paste(0, (60, 40, 140, 170))
     prepared = pictures.to_image(drawn)
@@ -54,8 +54,11 @@ def test_the_answer_is_the_mean_over_the_views_of_a_picture_at_its_temperature(b
     assert len(asked) > 1
     assert bundled.judge is not None
     scores = prediction.logits(bundled.network, asked) / bundled.judge.temperature
+    with torch.no_grad():
+        odds = bundled.judge(familiarity.seen(bundled.network, asked)).exp()
+    wanted = (odds[:, None] * scores.softmax(1)).sum(0) / odds.sum()
     [said] = prediction.classify(bundled, [prepared])
-    assert said.probabilities == pytest.approx(scores.softmax(1).mean(0).tolist(), abs=1e-5)
+    assert said.probabilities == pytest.approx(wanted.tolist(), abs=1e-5)
     assert sum(said.probabilities) == pytest.approx(1, abs=1e-5)
 
 

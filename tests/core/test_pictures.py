@@ -297,6 +297,24 @@ def test_a_drawing_is_asked_filled_and_as_lines_and_mirrored() -> None:
     assert torch.equal(asked[2], result.image.flip(1))
 
 
+def test_a_photo_is_asked_cut_out_in_two_ways_where_these_differ() -> None:
+    picture = np.full((200, 200, 3), (190, 180, 170), np.uint8)
+    picture[40:160, 60:140] = (40, 50, 120)
+    assert views(with_settings(picture, kind="photo")).shape == (2, SIDE, SIDE), "both find the same"
+    picture[90:160, 60:140] = (150, 140, 130)  # the lower half is nearly the ground's colour, but not at the border
+    result = with_settings(picture, kind="photo")
+    asked = views(result)
+    assert asked.shape == (4, SIDE, SIDE)
+    assert torch.equal(asked[0], result.image)
+    assert (asked[0] > 0).sum() > (asked[1] > 0).sum() + 20, "the second has the dark half alone"
+    assert torch.equal(asked[3], asked[1].flip(1))
+
+
+def test_a_way_that_somebody_chose_is_the_only_one() -> None:
+    shown = Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3)).astype(np.uint8))
+    assert to_image(shown, Settings(kind="photo", separate="colour")).others == ()
+
+
 # ---- settings --------------------------------------------------------------------------------------------------------------------------
 
 
