@@ -258,6 +258,19 @@ def test_pencil_on_paper_is_the_same_drawing_for_the_model(visit: Visit) -> None
     assert drawing_files.find(drawn.id)
 
 
+def test_the_tool_stays_in_the_hand_over_another_page_and_is_not_in_the_address(visit: Visit) -> None:
+    at = visit("try_it")
+    assert at.segmented_control(key="try.tool").value == "pen"
+    at.segmented_control(key="try.tool").set_value("shape").run()
+    at.segmented_control(key="try.shape").set_value("circle").run()
+    at.switch_page("../pages/runs.py").run()
+    at.switch_page("../pages/try_it.py").run()
+    assert not at.exception
+    assert at.segmented_control(key="try.tool").value == "shape"
+    assert at.segmented_control(key="try.shape").value == "circle"
+    assert not [name for name in at.query_params if name.startswith("try")]
+
+
 # ---- words -----------------------------------------------------------------------------------------------------------------------------
 
 
