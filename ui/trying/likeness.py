@@ -9,7 +9,6 @@ import streamlit as st
 from ui import boundary, judged, state, thumbnails
 from ui.labels import duration
 from ui.picture import clock
-from ui.trying import models
 from ui.trying.film_strip import STYLE
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def show(image: "Tensor", guess: int, word: str) -> None:
     figures = [_figure(_mean_image(guess), f"Mean {CLASS_NAMES[guess]}", "of 6,000 training images")]
     found = _looked_through(word)
     if found is not None:
-        indices, cosines = _nearest(found, models.load(word), image)
+        indices, cosines = _nearest(found, state.model(word), image)
         labels = dataset.train.labels[indices].tolist()
         for index, label, cosine in zip(indices.tolist(), labels, cosines.tolist(), strict=True):
             pixels = dataset.train.images[index].numpy()
@@ -74,7 +73,7 @@ def _looked_through(word: str) -> "Outputs | None":
 def _on_disk(word: str) -> bool:
     from fmnist.outputs import kept_in
 
-    return kept_in(models.load(word), "train").exists()
+    return kept_in(state.model(word), "train").exists()
 
 
 def _nearest(train: "Outputs", model: "Model", image: "Tensor") -> "tuple[Tensor, Tensor]":
