@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 COUNT = 5
 TICK_SECONDS = 1.0
-FIRST_LOOK = 64  # found quickly in single precision, then ranked exactly
 
 
 def show(image: "Tensor", guess: int, word: str) -> None:
@@ -77,27 +76,14 @@ def _on_disk(word: str) -> bool:
 
 
 def _nearest(train: "Outputs", model: "Model", image: "Tensor") -> "tuple[Tensor, Tensor]":
-    """The five nearest: all 60,000 in single precision first, the best of them exactly."""
     import torch
 
     from fmnist.neighbours import nearest
     from fmnist.outputs import compute
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # of this thread alone: one image is not worth waking others
     _, features = compute(model, image[None])
-    query = features[0].float()
-    lengths = _lengths(model.sha256, train)
-    rough = torch.cat([some.float() @ query for some in train.features.split(4096)]) / lengths
-    candidates = rough.topk(FIRST_LOOK).indices.sort().values
-    places, cosines = nearest(train.features[candidates], features[0], COUNT)
-    return candidates[places], cosines
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _lengths(sha256: str, _train: "Outputs") -> "Tensor":
-    import torch
-
-    return torch.cat([some.float().norm(dim=1) for some in _train.features.split(4096)]).clamp_min(1e-9)
+    return nearest(train.features, features[0], COUNT)
 
 
 @st.cache_data(show_spinner=False)
