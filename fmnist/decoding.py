@@ -17,7 +17,7 @@ MOST_BYTES = 8_000_000
 MOST_SIDE = 8_192  # pixels
 MOST_PIXELS = 24_000_000
 MOST_WEBP_PIXELS = 10_000_000  # libwebp and Pillow hold 16 bytes of each at once
-MOST_CMYK_PIXELS = 16_000_000  # a progressive JPEG holds 8 bytes of each, twice as many as one in RGB with thinned-out colours
+MOST_CMYK_PIXELS = 16_000_000  # a progressive JPEG holds 8 bytes of each, in RGB 6
 HALVED_FROM = 6_000_000  # pixels: the garment is looked for in a picture of less than a million
 STRIP = 128  # rows
 
