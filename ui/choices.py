@@ -1,6 +1,7 @@
-"""Choices that several pages ask for, in the address under short words."""
+"""Choices that several pages ask for, most of them in the address under short words."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -21,6 +22,7 @@ def one_of(
     label_visibility: Literal["visible", "collapsed"] = "visible",
     disabled: bool = False,
     on_change: Callable[[], None] | None = None,
+    in_address: bool = True,
 ) -> str:
     """One of a few, side by side.
 
@@ -28,20 +30,25 @@ def one_of(
         options: the word in the address -> what a person reads.
         default: the first, if None.
         on_change: called after somebody chose, when the address has it.
+        in_address: False for how somebody works and not what is seen, such as a pen: a link does not say it, the visit remembers it.
     """
     first = default or next(iter(options))
-    address.follow(key, options, first)
+    if in_address:
+        address.follow(key, options, first)
+        on_change = partial(_chosen, key, first, on_change)
+    else:
+        st.session_state.setdefault(key, first)
     chosen = st.segmented_control(
         label,
         list(options),
         required=True,
         key=key,
-        on_change=_chosen,
-        args=(key, first, on_change),
+        on_change=on_change,
         format_func=lambda word: options[word],
         help=help,
         label_visibility=label_visibility,
         disabled=disabled,
+        persist_state=None if in_address else "session",
     )
     return chosen or first
 

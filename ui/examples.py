@@ -2,14 +2,10 @@
 
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import preparation, state, thumbnails
-
-if TYPE_CHECKING:
-    from fmnist.prediction import Model
+from ui import model_choice, preparation, state, thumbnails
 
 COLUMNS = 12  # examples of each class, and pictures for the model
 _BUNDLED = Path(__file__).parents[1] / "fmnist" / "assets" / "bundled.safetensors"  # the same path as fmnist.prediction, without torch
@@ -52,7 +48,7 @@ def _guesses() -> None:
 
     test = state.dataset().test
     chosen = test.take(Random(st.session_state.setdefault("examples.seed", 0)).sample(range(len(test)), COLUMNS))
-    shares, indices = predict(_bundled(), chosen.images).max(1)
+    shares, indices = predict(state.model(model_choice.BUNDLED), chosen.images).max(1)
     guesses, truth = indices.tolist(), chosen.labels.tolist()
     wrong = [guess != label for guess, label in zip(guesses, truth, strict=True)]
     notes = [f"{share:.0%}" for share in shares.tolist()]
@@ -63,10 +59,3 @@ def _guesses() -> None:
 
 def _others() -> None:
     st.session_state["examples.seed"] += 1
-
-
-@st.cache_resource(show_spinner=False)
-def _bundled() -> "Model":
-    from fmnist.prediction import load
-
-    return load("bundled", state.store())

@@ -1,4 +1,4 @@
-"""Models and what they say of a split, shared by all sessions: loaded once, computed once in the background."""
+"""What models say of a split, shared by all sessions: computed once in the background."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -9,22 +9,19 @@ from ui import background, state
 
 if TYPE_CHECKING:
     from fmnist.outputs import Outputs, SplitName
-    from fmnist.prediction import Model, Source
+    from fmnist.prediction import Model
 
 _LOADING = threading.Lock()
 
 
 def model(word: str) -> "Model":
-    """A model by a person's word for it (bundled, best, latest, a run), loaded once for each version of its weights.
+    """A model by a person's word for it, as `state.model` has it.
 
     Raises:
         FmnistError: there is none, or its weights are damaged.
     """
     state.dataset()  # with it comes PyTorch; until then the page shows how far that is
-    from fmnist.prediction import locate
-
-    source = locate(word, state.store())
-    return _model(source.sha256, source)
+    return state.model(word)
 
 
 def outputs(word: str, split: "SplitName") -> "Outputs":
@@ -61,13 +58,6 @@ def _threads() -> int:
     from fmnist.device import cores
 
     return 1 if state.store().running() else cores()
-
-
-@st.cache_resource(show_spinner=False, max_entries=24)
-def _model(sha256: str, _source: "Source") -> "Model":
-    from fmnist.prediction import read
-
-    return read(_source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

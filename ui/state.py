@@ -1,4 +1,4 @@
-"""What all screens and sessions share: the run store and the dataset."""
+"""What all screens and sessions share: the run store, the dataset, the models."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from ui import preparation
 
 if TYPE_CHECKING:
     from fmnist.data import Dataset
+    from fmnist.prediction import Model, Source
 
 
 @st.cache_resource(show_spinner=False)
@@ -32,3 +33,24 @@ def dataset_preparation() -> preparation.Preparation:
     begun = preparation.Preparation()
     begun.begin()
     return begun
+
+
+def model(word: str) -> "Model":
+    """A model by a person's word for it (bundled, best, latest, a run), loaded once for each version of its weights.
+
+    It imports PyTorch, which takes seconds: a page sees first that `dataset` or `models.warming` is done.
+
+    Raises:
+        FmnistError: there is none, or its weights are damaged.
+    """
+    from fmnist.prediction import locate
+
+    source = locate(word, store())
+    return _model(source.sha256, source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _model(sha256: str, _source: "Source") -> "Model":
+    from fmnist.prediction import read
+
+    return read(_source)

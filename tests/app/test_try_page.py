@@ -258,6 +258,31 @@ def test_pencil_on_paper_is_the_same_drawing_for_the_model(visit: Visit) -> None
     assert drawing_files.find(drawn.id)
 
 
+def test_an_image_under_the_pen_is_judged_and_one_to_trace_is_not(visit: Visit) -> None:
+    at = visit("try_it")
+    at.button(key="try.start.take").click().run()
+    assert not at.exception
+    assert len(headings(at)) == 1
+    at.segmented_control(key="try.start.use").set_value("trace").run()
+    at.button(key="try.start.take").click().run()
+    assert not at.exception
+    assert headings(at) == []
+    assert at.session_state["try.drawing"].now.trace
+
+
+def test_the_tool_stays_in_the_hand_over_another_page_and_is_not_in_the_address(visit: Visit) -> None:
+    at = visit("try_it")
+    assert at.segmented_control(key="try.tool").value == "pen"
+    at.segmented_control(key="try.tool").set_value("shape").run()
+    at.segmented_control(key="try.shape").set_value("circle").run()
+    at.switch_page("../pages/runs.py").run()
+    at.switch_page("../pages/try_it.py").run()
+    assert not at.exception
+    assert at.segmented_control(key="try.tool").value == "shape"
+    assert at.segmented_control(key="try.shape").value == "circle"
+    assert not [name for name in at.query_params if name.startswith("try")]
+
+
 # ---- words -----------------------------------------------------------------------------------------------------------------------------
 
 

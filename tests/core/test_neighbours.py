@@ -1,6 +1,7 @@
 """The nearest images against brute force in float64, and in an order without luck."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -50,6 +51,31 @@ def test_equal_images_come_in_the_order_of_their_index(monkeypatch: pytest.Monke
     indices, similarity = neighbours.nearest(features, features[3] + 0.1 * random(130, seed=2), len(twins))
     assert indices.tolist() == twins
     assert len(set(similarity.tolist())) == 1
+
+
+def alike(seed: int) -> Tensor:
+    """Features that differ by little more than single precision can tell, as those of one class of a well-trained network do."""
+    return (random(512, seed=seed) + 2e-4 * random(3_000, 512, seed=seed + 1)).half()
+
+
+def stretched(seed: int) -> Tensor:
+    """The nearest have lengths whose squares single precision does not have, and some rows are nothing."""
+    features = random(400, 32, seed=seed)
+    features[:60] = (features[99] + 0.1 * features[:60]) * torch.logspace(-30, 30, 60)[:, None]
+    features[100::7] = 0
+    return features
+
+
+@pytest.mark.parametrize("kind", [alike, stretched], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rough_look_before_loses_none_of_the_nearest(kind: Callable[[int], Tensor], seed: int):
+    """Against the pass over everything in double precision, which many queries at once take."""
+    features = kind(seed)
+    query = features[99] + 0.01 * features[98]
+    indices, similarity = neighbours.nearest(features, query, 61)
+    [order], [exact] = neighbours.nearest(features, query[None], 61)
+    assert indices.tolist() == order.tolist()
+    assert similarity.tolist() == pytest.approx(exact.tolist(), abs=1e-7)
 
 
 def test_there_are_never_more_than_there_are():

@@ -24,6 +24,7 @@ from fmnist.store import Store
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"]
 ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a camera that films a test card, and is allowed
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # urlopen keeps the proxies of whoever called it first
 PATIENCE = 90.0  # seconds for what needs a worker: a busy machine of two cores is slow
 

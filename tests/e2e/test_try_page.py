@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import settle
+from fmnist import pictures
+from fmnist.prediction import classify, load
+from tests.e2e.conftest import Server, settle
 from ui.trying import strokes
 from ui.trying.drawing import SIDE
 
@@ -156,6 +158,21 @@ def test_one_file_fifty_files_and_a_pasted_picture_are_answered(page: Page, tmp_
         content,
     )
     expect(answer(page)).to_have_text("Trouser")
+
+
+def test_a_photo_by_the_camera_is_answered_as_the_core_answers_it_until_it_is_cleared(page: Page, server: Server) -> None:
+    """Chromium's own camera films a test card: what it is taken for is the model's to say, but it must say it."""
+    page.goto("/try_it?from=camera")
+    page.wait_for_function("document.querySelector('video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")  # it films
+    page.get_by_role("button", name="Take Photo").click()
+    expect(answer(page)).to_have_count(1)
+    source = page.get_by_test_id("stCameraInput").locator("img").get_attribute("src") or ""
+    prepared = pictures.to_image(pictures.read(base64.b64decode(source.partition("base64,")[2])))
+    [said] = classify(load("bundled", server.store()), [prepared])
+    unknown = "Unlike anything the model was trained on" if prepared.found else "Nothing to recognise"
+    expect(answer(page)).to_have_text(said.label if said.familiar else unknown)
+    page.get_by_role("button", name="Clear photo").click()
+    expect(answer(page)).to_have_count(0)
 
 
 def test_without_a_mouse_samples_and_settings_and_the_uploader_are_reached(page: Page) -> None:

@@ -13,7 +13,7 @@ from ui.labels import plain
 if TYPE_CHECKING:
     from fmnist.my_pictures import Picture
     from fmnist.my_score import Score
-    from fmnist.prediction import Source
+    from fmnist.prediction import Model
 
 MOST = 12  # models beside each other, the newest runs
 
@@ -45,11 +45,9 @@ def of(word: str, pictures: "Sequence[Picture]") -> Scored:
     Raises:
         FmnistError: there is none, or its weights are damaged.
     """
-    from fmnist.prediction import locate
-
-    source = locate(word, state.store())
+    model = state.model(word)
     about = tuple((picture.id, picture.words.label) for picture in pictures if picture.words)
-    return Scored(word, _name(word, source.name), _score(source.sha256, about, source, pictures))
+    return Scored(word, _name(word, model.name), _score(model.sha256, about, model, pictures))
 
 
 def of_all(pictures: "Sequence[Picture]") -> list[Scored]:
@@ -80,14 +78,13 @@ def _name(word: str, name: str) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _score(sha256: str, about: tuple[tuple[str, int], ...], _source: "Source", _pictures: "Sequence[Picture]") -> "Score":
+def _score(sha256: str, about: tuple[tuple[str, int], ...], _model: "Model", _pictures: "Sequence[Picture]") -> "Score":
     import torch
 
     from fmnist.my_score import score
-    from fmnist.prediction import read
 
     torch.set_num_threads(1)  # of this thread alone: it takes a moment, and a training may be under way
-    return score(read(_source), _pictures)
+    return score(_model, _pictures)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
+from ui import choices
 from ui.trying import drawing_files, picks, start_picture, strokes
 from ui.trying.drawing import SIDE, Drawing, State
 from ui.trying.judgement import Picture
@@ -87,10 +88,10 @@ def current() -> Drawing:
 
 def _tools() -> Tool:
     """Ask for a tool and how it draws. What is set stays set while the page is away."""
-    word, filled = _one_of("Tool", TOOLS, "try.tool"), False
+    word, filled = choices.one_of("Tool", TOOLS, key="try.tool", label_visibility="collapsed", in_address=False), False
     if word == "shape":
         with st.container(horizontal=True, vertical_alignment="center"):
-            word = _one_of("Shape", SHAPES, "try.shape")
+            word = choices.one_of("Shape", SHAPES, key="try.shape", label_visibility="collapsed", in_address=False)
             filled = st.toggle("Filled", True, key="try.filled", persist_state="session")
     with st.container(horizontal=True):  # beside each other on a phone, too
         left, right = st.container(width=SLIDER), st.container(width=SLIDER)
@@ -104,22 +105,6 @@ def _tools() -> Tool:
         persist_state="session",
     )
     return Tool(word, width, shade, filled)
-
-
-def _one_of(label: str, options: dict[str, str], key: str) -> str:
-    first = next(iter(options))
-    chosen = st.segmented_control(
-        label,
-        list(options),
-        default=first,
-        required=True,
-        key=key,
-        format_func=lambda word: options[word],
-        label_visibility="collapsed",
-        width="content",
-        persist_state="session",
-    )
-    return chosen or first
 
 
 def _canvas(drawn: Drawing, tool: Tool) -> None:

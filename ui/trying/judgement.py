@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from fmnist.errors import FmnistError
+from ui import state
 from ui.trying import models
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def guesses_on_the_way(prepared: "Prepared", word: str) -> "list[tuple[int, floa
     images = [torch.from_numpy(plainly(step.picture)) for step in prepared.steps[:-1]]
     if not images:
         return []
-    shares, indices = predict(models.load(word), torch.stack(images)).max(1)
+    shares, indices = predict(state.model(word), torch.stack(images)).max(1)
     return list(zip(indices.tolist(), shares.tolist(), strict=True))
 
 
@@ -77,7 +78,7 @@ def _verdict(prepared: "Prepared", word: str) -> Verdict:
 
     torch.set_num_threads(1)  # of this thread alone: one image is not worth waking others
     try:
-        return Verdict(word, models.called(word), classify(models.load(word), [prepared])[0])
+        return Verdict(word, models.called(word), classify(state.model(word), [prepared])[0])
     except FmnistError as error:
         return Verdict(word, models.called(word), None, error)
 

@@ -9,7 +9,6 @@ import streamlit as st
 from ui import boundary, judged, state, thumbnails
 from ui.labels import duration
 from ui.picture import clock
-from ui.trying import models
 from ui.trying.film_strip import STYLE
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 COUNT = 5
 TICK_SECONDS = 1.0
-FIRST_LOOK = 64  # found quickly in single precision, then ranked exactly
 
 
 def show(image: "Tensor", guess: int, word: str) -> None:
@@ -41,7 +39,7 @@ def show(image: "Tensor", guess: int, word: str) -> None:
     figures = [_figure(_mean_image(guess), f"Mean {CLASS_NAMES[guess]}", "of 6,000 training images")]
     found = _looked_through(word)
     if found is not None:
-        indices, cosines = _nearest(found, models.load(word), image)
+        indices, cosines = _nearest(found, state.model(word), image)
         labels = dataset.train.labels[indices].tolist()
         for index, label, cosine in zip(indices.tolist(), labels, cosines.tolist(), strict=True):
             pixels = dataset.train.images[index].numpy()
@@ -74,31 +72,18 @@ def _looked_through(word: str) -> "Outputs | None":
 def _on_disk(word: str) -> bool:
     from fmnist.outputs import kept_in
 
-    return kept_in(models.load(word), "train").exists()
+    return kept_in(state.model(word), "train").exists()
 
 
 def _nearest(train: "Outputs", model: "Model", image: "Tensor") -> "tuple[Tensor, Tensor]":
-    """The five nearest: all 60,000 in single precision first, the best of them exactly."""
     import torch
 
     from fmnist.neighbours import nearest
     from fmnist.outputs import compute
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # of this thread alone: one image is not worth waking others
     _, features = compute(model, image[None])
-    query = features[0].float()
-    lengths = _lengths(model.sha256, train)
-    rough = torch.cat([some.float() @ query for some in train.features.split(4096)]) / lengths
-    candidates = rough.topk(FIRST_LOOK).indices.sort().values
-    places, cosines = nearest(train.features[candidates], features[0], COUNT)
-    return candidates[places], cosines
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _lengths(sha256: str, _train: "Outputs") -> "Tensor":
-    import torch
-
-    return torch.cat([some.float().norm(dim=1) for some in _train.features.split(4096)]).clamp_min(1e-9)
+    return nearest(train.features, features[0], COUNT)
 
 
 @st.cache_data(show_spinner=False)

@@ -1,15 +1,11 @@
 """Which models are asked, and what they need before they can answer: PyTorch takes seconds to import, and no page waits for it."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fmnist.errors import FmnistError
 from ui import background, model_choice, state
-
-if TYPE_CHECKING:
-    from fmnist.prediction import Model, Source
 
 MOST = 4  # models beside each other
 KEY = "models"  # not "model", which other pages use for one
@@ -55,18 +51,6 @@ def warming() -> "background.Job[bool]":
     return job
 
 
-def load(word: str) -> "Model":
-    """A model by a person's word for it, loaded once for each version of its weights.
-
-    Raises:
-        FmnistError: there is none, or its weights are damaged.
-    """
-    from fmnist.prediction import locate
-
-    source = locate(word, state.store())
-    return _model(source.sha256, source)
-
-
 def called(word: str) -> str:
     """What a model is called above its answer."""
     return "The bundled model" if word == model_choice.BUNDLED else model_choice.names().get(word, word)
@@ -88,12 +72,5 @@ def _warm(job: "background.Job[bool]") -> bool:
     job.say("Reading the model")
     torch.set_num_threads(1)
     with suppress(FmnistError):  # who asks for that model is told
-        classify(load(model_choice.BUNDLED), [pictures.to_image(Image.new("L", (64, 64)))])
+        classify(state.model(model_choice.BUNDLED), [pictures.to_image(Image.new("L", (64, 64)))])
     return True
-
-
-@st.cache_resource(show_spinner=False, max_entries=12)
-def _model(sha256: str, _source: "Source") -> "Model":
-    from fmnist.prediction import read
-
-    return read(_source)

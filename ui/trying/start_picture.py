@@ -6,7 +6,7 @@ from random import Random
 import streamlit as st
 from PIL import Image
 
-from ui import state, thumbnails
+from ui import choices, state, thumbnails
 from ui.trying import picks
 from ui.trying.drawing import SIDE, Drawing, picture_object
 from ui.trying.picks import Pick
@@ -15,6 +15,7 @@ COUNT = 10
 MARGIN = 32  # pixels around the image, so that it does not touch the edge: each of its own becomes 12 x 12
 FAINT = 0.35  # how strongly a picture is seen that is only traced
 USES = {"alter": "Draw on it", "trace": "Trace it"}
+_USES = "Drawn on, it belongs to the drawing. Traced, it is seen faintly below the drawing and is not judged."
 
 
 def button(drawn: Drawing) -> None:
@@ -26,15 +27,7 @@ def button(drawn: Drawing) -> None:
             return
         from fmnist.data import CLASS_NAMES
 
-        st.segmented_control(
-            "What for",
-            list(USES),
-            default="alter",
-            required=True,
-            key="try.start.use",
-            format_func=lambda word: USES[word],
-            help="Drawn on, it belongs to the drawing. Traced, it is seen faintly below the drawing and is not judged.",
-        )
+        choices.one_of("What for", USES, key="try.start.use", help=_USES, in_address=False)
         label = st.selectbox("Class", range(len(CLASS_NAMES)), format_func=lambda index: CLASS_NAMES[index], key="try.start.class")
         _examples(label)
         st.button("Show others", icon=":material/shuffle:", key="try.start.others", on_click=_others, type="tertiary")

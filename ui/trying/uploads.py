@@ -8,9 +8,9 @@ import streamlit as st
 from PIL import Image
 
 from fmnist.errors import PictureError
-from ui import boundary, csv_file, thumbnails
+from ui import boundary, csv_file, state, thumbnails
 from ui.labels import plain
-from ui.trying import models, paste, settings_panel
+from ui.trying import paste, settings_panel
 from ui.trying.judgement import Picture
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _table(files: list[File], word: str) -> Picture | None:
 
 def _rows(files: list[File], word: str) -> list[Row]:
     """Each file's answer; a bar while they are looked at. What was answered once is not looked at again."""
-    settings, model = settings_panel.settings(), models.load(word)
+    settings, model = settings_panel.settings(), state.model(word)
     bar = st.empty()
     rows = []
     for place, file in enumerate(files):
