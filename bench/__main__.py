@@ -5,12 +5,13 @@ import json
 import time
 from pathlib import Path
 
-from bench import first_page, page_actions, pictures, step_profile, training_speed, try_page
+from bench import first_page, page_actions, pictures, scale, step_profile, training_speed, try_page
 from fmnist import device
 
 BENCHMARKS = {
     "training-speed": training_speed.run,
     "step-profile": step_profile.run,
+    "scale": scale.run,
     "first-page": first_page.run,
     "page-actions": page_actions.run,
     "pictures": pictures.run,
