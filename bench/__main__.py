@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from bench import first_page, page_actions, pictures, scale, step_profile, training_speed, try_page
+from bench import first_page, page_actions, pictures, scale, step_profile, training_and_pages, training_speed, try_page
 from fmnist import device
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "first-page": first_page.run,
     "page-actions": page_actions.run,
+    "training-and-pages": training_and_pages.run,
     "pictures": pictures.run,
     "try-page": try_page.run,
 }
