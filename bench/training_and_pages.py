@@ -20,7 +20,7 @@ from fmnist.config import preset
 from fmnist.run import Request
 from fmnist.store import Store
 
-ROUNDS = 5
+ROUNDS = 4
 QUIET_SECONDS = 8.0
 PAUSE = 1_500  # ms between an answer and the next click: somebody who hardly looks
 PATIENCE = 120.0  # seconds
