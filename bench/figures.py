@@ -121,7 +121,7 @@ def image_counts(result: dict[str, Any]) -> str:
 
 
 def memory(result: dict[str, Any]) -> str:
-    head = ("training images, mapped", "they take", "the process's own memory", "of the file in memory", "images a second")
+    head = ("training images, mapped", "they take", "the process's own memory", "of files in memory", "images a second")
     return _table(
         head,
         (
