@@ -20,9 +20,8 @@ from fmnist import augment, data, device, models
 from fmnist.config import TrainConfig, preset
 from fmnist.data import Split
 from fmnist.evaluation import logits
-from fmnist.events import Step
 from fmnist.models import Classifier
-from fmnist.training import TrainState, begin, fit
+from fmnist.training import begin, fit
 
 WARM_SECONDS, SECONDS = 0.5, 2.0  # of training: before a measurement, and of one
 BATCH_SIZES = (2, 16, 32, 64, 128, 256, 512, 1024, 2048)  # with two images a step is almost nothing but its fixed cost
@@ -112,17 +111,16 @@ def memory(copies: str) -> dict[str, Any]:
         config = _config()
         state, precision = begin(config, device.resolve("auto"))
         most = {"anonymous": 0, "mapped": 0}
-        for event in fit(state, train, monitor):
+        events = fit(state, train, monitor)
+        while (last := next(events)).step < STEPS:
             most = {kind: max(most[kind], now) for kind, now in _resident_mb().items()}
-            if isinstance(event, Step) and event.step >= STEPS:
-                break
     return {
         "images": len(train),
         "data_mb": round(train.images.nbytes / 1e6),
         "anonymous_mb": most["anonymous"],
         "mapped_mb": most["mapped"],
         "precision": precision.name,
-        "images_per_second": round(_speed(state, state.step, state.seconds)),
+        "images_per_second": round(_speed(config, last.step, last.seconds)),
     }
 
 
@@ -153,16 +151,12 @@ def _measure(config: TrainConfig, train: Split) -> tuple[float, str]:
     """Images a second in training steps after a warm-up, and the precision of the computation."""
     where = device.resolve("auto")
     state, precision = begin(config, where)
-    warm: tuple[int, float] | None = None
-    for _ in fit(state, train.to(where), train.take(torch.arange(2)).to(where)):
-        if warm is None and state.seconds >= WARM_SECONDS:
-            warm = state.step, state.seconds
-        elif warm and state.seconds >= warm[1] + SECONDS:
-            break
-    assert warm
-    return _speed(state, state.step - warm[0], state.seconds - warm[1]), precision.name
+    events = fit(state, train.to(where), train.take(torch.arange(2)).to(where))
+    warm = next(event for event in events if event.seconds >= WARM_SECONDS)
+    last = next(event for event in events if event.seconds >= warm.seconds + SECONDS)
+    return _speed(config, last.step - warm.step, last.seconds - warm.seconds), precision.name
 
 
-def _speed(state: TrainState, steps: int, seconds: float) -> float:
+def _speed(config: TrainConfig, steps: int, seconds: float) -> float:
     """Images a second; the last step of an epoch may have fewer than a whole batch."""
-    return steps * state.config.train_images / state.config.steps_per_epoch / seconds
+    return steps * config.train_images / config.steps_per_epoch / seconds
