@@ -1,32 +1,40 @@
-"""`python -m bench`: every benchmark, or the named ones; each prints its table and writes JSON under bench/results/."""
+"""`python -m bench`: every benchmark, or the named ones; each prints its table and writes JSON under bench/results/.
+
+At the end the tables of the documents are made anew from these files (`bench.figures`).
+"""
 
 import argparse
 import json
 import time
-from pathlib import Path
 
-from bench import first_page, page_actions, pictures, training_speed, try_page
+from bench import figures, first_page, page_actions, pictures, scale, step_profile, training_and_pages, training_speed, try_page
 from fmnist import device
 
 BENCHMARKS = {
     "training-speed": training_speed.run,
+    "step-profile": step_profile.run,
+    "scale": scale.run,
     "first-page": first_page.run,
     "page-actions": page_actions.run,
+    "training-and-pages": training_and_pages.run,
     "pictures": pictures.run,
     "try-page": try_page.run,
 }
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all of them if none is named")
     names = parser.parse_args().names or list(BENCHMARKS)
-    RESULTS.mkdir(exist_ok=True)
+    figures.RESULTS.mkdir(exist_ok=True)
+    machine = device.describe(device.resolve("auto"))
     for name in names:
         print(f"== {name}")  # noqa: T201 - the output of a command
-        result = {"date": time.strftime("%Y-%m-%d"), "machine": device.describe(device.resolve("auto")), **BENCHMARKS[name]()}
-        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+        begun = time.monotonic()
+        result = {"date": time.strftime("%Y-%m-%d"), "machine": machine, **BENCHMARKS[name]()}
+        (figures.RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+        print(f"({time.monotonic() - begun:.0f} s)")  # noqa: T201
+    figures.write()
 
 
 if __name__ == "__main__":

@@ -46,18 +46,29 @@ def _once(browser: Browser) -> tuple[float, float]:
 @contextmanager
 def dashboard() -> Iterator[str]:
     """The address of a fresh server with an empty store, which has just answered for the first time."""
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as url:
+        yield url
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """The address of a server whose data, runs and pictures lie in this folder; its store is `store_url(home)`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with tempfile.TemporaryDirectory() as home:
-        _lend_data(Path(home))
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={url.rpartition(':')[2]}"]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "FMNIST_HOME": home}) as server:
-            try:
-                _until_it_answers(url)
-                yield url
-            finally:
-                server.terminate()
+    _lend_data(home)
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={url.rpartition(':')[2]}"]
+    environment = {**os.environ, "FMNIST_HOME": str(home), "FMNIST_DB": store_url(home)}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment) as server:
+        try:
+            _until_it_answers(url)
+            yield url
+        finally:
+            server.terminate()
+
+
+def store_url(home: Path) -> str:
+    return f"sqlite:///{home / 'runs' / 'studio.db'}"
 
 
 def _lend_data(home: Path) -> None:

@@ -1,9 +1,14 @@
-"""Images a second of our trainer against the textbook loop: the same network, batch size and optimizer, in turns, in one run."""
+"""Images a second of our trainer against the textbook loop, and against the limit of the machine: in turns, in one run.
+
+Trainer and textbook have the same network, batch size and optimizer. The limit is how many images a second it would be if everything ran
+as fast as one large matrix product on the same threads.
+"""
 
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
@@ -14,14 +19,17 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
-from fmnist import data, device, tuning
+from bench import alone
+from bench.arithmetic import training_flop
+from fmnist import data, device
 from fmnist.config import TrainConfig, preset
 from fmnist.events import Step
 from fmnist.models import MEAN, STD, build
 from fmnist.training import begin, fit
 
 ROUNDS = 5
-SECONDS_A_TURN = 6.0
+SECONDS_A_TURN = 3.0
+SIDE = 2_048  # of the matrices whose product is the limit: 17 billion operations, out of any cache but the last
 
 
 class PictureDataset(TorchDataset):
@@ -39,7 +47,7 @@ class PictureDataset(TorchDataset):
         return image, int(self._labels[index])
 
 
-def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[int]:
+def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[float]:
     """The textbook loop: yields the number of images of each step; NCHW, float32, plain Adam, one loss read a step."""
     model = build(config.network).to(memory_format=torch.contiguous_format).to(where)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -55,10 +63,9 @@ def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[int
             yield len(labels)
 
 
-def ours(split: data.Split, config: TrainConfig, where: str) -> Iterator[int]:
+def ours(split: data.Split, config: TrainConfig, where: str) -> Iterator[float]:
     """The studio's trainer: yields the number of images since the last event."""
-    state, precision = begin(config, where)
-    print(f"ours computes in {precision.name}: {precision.reason}", file=sys.stderr)  # noqa: T201
+    state, _ = begin(config, where)
     done = 0
     for event in fit(state, split.to(where), split.to(where).take(torch.arange(1000))):
         if isinstance(event, Step):
@@ -66,30 +73,49 @@ def ours(split: data.Split, config: TrainConfig, where: str) -> Iterator[int]:
             done = event.step
 
 
-def turn(loop: Iterator[int]) -> float:
+def limit(split: data.Split, config: TrainConfig, where: str) -> Iterator[float]:
+    """Matrix products in the config's precision: yields how many images the arithmetic of each is worth."""
+    device.prepare(where)
+    left, right = torch.randn(2, SIDE, SIDE, device=where, dtype=getattr(torch, config.precision))
+    images = 2 * SIDE**3 / sum(training_flop(config.network).values())
+    while True:
+        float((left @ right)[0, 0])  # waits for the device
+        yield images
+
+
+def turn(loop: Iterator[float]) -> float:
     """Images a second over one turn."""
-    start, images = time.perf_counter(), 0
+    start, images = time.perf_counter(), 0.0
     while time.perf_counter() - start < SECONDS_A_TURN:
         images += next(loop)
     return images / (time.perf_counter() - start)
 
 
-def serve(name: str) -> None:
-    """One loop in a process of its own, which sleeps between its turns: a turn for each line on standard input."""
-    if name == "ours":
-        tuning.tune()
+LOOPS: dict[str, Callable[[data.Split, TrainConfig, str], Iterator[float]]] = {"ours": ours, "textbook": textbook, "limit": limit}
+
+
+def choose() -> dict[str, str]:
+    """The precision that a training takes here, and why."""
     where, config = device.resolve("auto"), preset("reference")
-    loop = LOOPS[name](data.load().train, config, where)
+    device.prepare(where)
+    return asdict(device.choose_precision(config.precision, config.network, config.batch_size, where))
+
+
+def serve(name: str, precision: str) -> None:
+    """One loop in a process of its own, which sleeps between its turns: a turn for each line on standard input."""
+    config = preset("reference").model_copy(update={"precision": precision})
+    loop = LOOPS[name](data.load().train, config, device.resolve("auto"))
     turn(loop)  # warm up
     for _ in sys.stdin:
         print(turn(loop), flush=True)  # noqa: T201
 
 
 class Competitor:
-    """A loop in its own process, so that neither has the settings of the other."""
+    """A loop in its own process, so that none has the settings of another."""
 
-    def __init__(self, name: str) -> None:
-        command = [sys.executable, "-m", "bench.training_speed", name]
+    def __init__(self, name: str, precision: str) -> None:
+        untuned = [sys.executable, "-m", "bench.training_speed", name, precision]
+        command = untuned if name == "textbook" else alone.command(serve, name, precision)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def turn(self) -> float:
@@ -104,26 +130,47 @@ class Competitor:
         self._process.communicate()
 
 
-LOOPS: dict[str, Callable[[data.Split, TrainConfig, str], Iterator[int]]] = {"ours": ours, "textbook": textbook}
-
-
 def run() -> dict[str, Any]:
-    competitors = {name: Competitor(name) for name in LOOPS}
+    precision = alone.call(choose)
+    print(f"ours computes in {precision['name']}: {precision['reason']}", file=sys.stderr)  # noqa: T201
+    rates = _race(precision["name"])
+    result = {name: round(median(values)) for name, values in rates.items()}
+    for name, rate in result.items():
+        print(f"{name:<18}{rate:>8,} images/s")  # noqa: T201
+    ratios = _shares(rates["ours"], rates["textbook"])
+    share = median(_shares(rates["ours"], rates[f"limit {precision['name']}"]))
+    print(f"ratio             {median(ratios):>8.2f} (median of {ROUNDS} turns each; from {min(ratios):.2f} to {max(ratios):.2f})")  # noqa: T201
+    print(f"share of the limit{share:>8.0%}")  # noqa: T201
+    return {
+        "images_per_second": result,
+        "precision": precision,
+        "ratio": round(median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in sorted(ratios)],
+        "share_of_the_limit": round(share, 3),
+        "flop_per_image": sum(training_flop("reference").values()),
+        "config": preset("reference").model_dump(),
+    }
+
+
+def _race(precision: str) -> dict[str, list[float]]:
+    """Images a second of each competitor in each round, in turns."""
+    entries = {"ours": ("ours", precision), "textbook": ("textbook", "float32")}
+    entries |= {f"limit {each}": ("limit", each) for each in dict.fromkeys(("float32", precision))}
+    competitors = {label: Competitor(*entry) for label, entry in entries.items()}
     for competitor in competitors.values():
-        competitor.turn()  # both are warm after it
-    rates: dict[str, list[float]] = {name: [] for name in LOOPS}
+        competitor.turn()  # all are warm after it
+    rates: dict[str, list[float]] = {label: [] for label in competitors}
     for _ in range(ROUNDS):
-        for name, competitor in competitors.items():
-            rates[name].append(competitor.turn())
+        for label, competitor in competitors.items():
+            rates[label].append(competitor.turn())
     for competitor in competitors.values():
         competitor.close()
-    ratios = sorted(mine / theirs for mine, theirs in zip(rates["ours"], rates["textbook"], strict=True))
-    result = {name: round(median(values)) for name, values in rates.items()} | {"ratio": round(median(ratios), 2)}
-    print(f"ours      {result['ours']:>8,} images/s")  # noqa: T201
-    print(f"textbook  {result['textbook']:>8,} images/s")  # noqa: T201
-    print(f"ratio     {result['ratio']:>8} (median of {ROUNDS} turns each; from {ratios[0]:.2f} to {ratios[-1]:.2f})")  # noqa: T201
-    return result | {"ratios": [round(ratio, 2) for ratio in ratios], "config": preset("reference").model_dump()}
+    return rates
+
+
+def _shares(mine: list[float], theirs: list[float]) -> list[float]:
+    return [one / other for one, other in zip(mine, theirs, strict=True)]
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])
