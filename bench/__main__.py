@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from bench import first_page, page_actions, pictures, training_speed, try_page
+from bench import first_page, page_actions, pictures, prediction, training_speed, try_page
 from fmnist import device
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "first-page": first_page.run,
     "page-actions": page_actions.run,
     "pictures": pictures.run,
+    "prediction": prediction.run,
     "try-page": try_page.run,
 }
 RESULTS = Path(__file__).parent / "results"
