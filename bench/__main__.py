@@ -5,12 +5,13 @@ import json
 import time
 from pathlib import Path
 
-from bench import first_page, page_actions, pictures, prediction, training_speed, try_page
+from bench import first_page, memory, page_actions, pictures, prediction, training_speed, try_page
 from fmnist import device
 
 BENCHMARKS = {
     "training-speed": training_speed.run,
     "first-page": first_page.run,
+    "memory": memory.run,
     "page-actions": page_actions.run,
     "pictures": pictures.run,
     "prediction": prediction.run,

@@ -50,7 +50,7 @@ def dashboard() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     with tempfile.TemporaryDirectory() as home:
-        _lend_data(Path(home))
+        lend_data(Path(home))
         command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={url.rpartition(':')[2]}"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "FMNIST_HOME": home}) as server:
             try:
@@ -60,7 +60,7 @@ def dashboard() -> Iterator[str]:
                 server.terminate()
 
 
-def _lend_data(home: Path) -> None:
+def lend_data(home: Path) -> None:
     """The dataset of the real home, so that nothing is fetched."""
     from fmnist.home import data_folder
 
