@@ -7,7 +7,19 @@ import argparse
 import json
 import time
 
-from bench import figures, first_page, page_actions, pictures, scale, step_profile, training_and_pages, training_speed, try_page
+from bench import (
+    figures,
+    first_page,
+    memory,
+    page_actions,
+    pictures,
+    prediction,
+    scale,
+    step_profile,
+    training_and_pages,
+    training_speed,
+    try_page,
+)
 from fmnist import device
 
 BENCHMARKS = {
@@ -15,9 +27,11 @@ BENCHMARKS = {
     "step-profile": step_profile.run,
     "scale": scale.run,
     "first-page": first_page.run,
+    "memory": memory.run,
     "page-actions": page_actions.run,
     "training-and-pages": training_and_pages.run,
     "pictures": pictures.run,
+    "prediction": prediction.run,
     "try-page": try_page.run,
 }
 

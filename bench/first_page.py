@@ -56,7 +56,7 @@ def serving(home: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    _lend_data(home)
+    lend_data(home)
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={url.rpartition(':')[2]}"]
     environment = {**os.environ, "FMNIST_HOME": str(home), "FMNIST_DB": store_url(home)}
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment) as server:
@@ -71,7 +71,7 @@ def store_url(home: Path) -> str:
     return f"sqlite:///{home / 'runs' / 'studio.db'}"
 
 
-def _lend_data(home: Path) -> None:
+def lend_data(home: Path) -> None:
     """The dataset of the real home, so that nothing is fetched."""
     from fmnist.home import data_folder
 

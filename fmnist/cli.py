@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     predict = _add(commands, "predict", "classify pictures: files, or folders of them")
     predict.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     predict.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a picture or a folder")
+    export = _add(commands, "export", "hand a model over as an ONNX file, which runs without this studio and without PyTorch")
+    export.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    export.add_argument("--onnx", metavar="FILE", type=Path, help="where to write it; named after the model if it is left out")
     _add(commands, "doctor", "say what is wrong with this installation, and what to do")
     return top
 

@@ -239,6 +239,24 @@ def _show_prediction(answer: dict[str, Any], as_json: bool) -> None:
         out.print(f"{answer['file']}: {answer['label']} {answer['confidence']:.0%}{doubt}", highlight=False)
 
 
+def export(options: argparse.Namespace) -> int:
+    """`fmnist export MODEL`"""
+    from fmnist import onnx_export, prediction
+
+    model = prediction.load(options.model, Store())
+    path = options.onnx or Path(Path(options.model).name.removesuffix(".safetensors") + ".onnx")
+    with err.status("Writing the ONNX file"):
+        exported = onnx_export.export(model, path)
+    if options.json:
+        _print_json({"model": options.model, **asdict(exported), "file": str(path)})
+    else:
+        words = (
+            f"{path}: {exported.size_bytes / 1e6:.1f} MB; onnxruntime answers from it as PyTorch does, to within {exported.difference:.0e}"
+        )
+        out.print(words, highlight=False)
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`fmnist doctor`: exit status 1 when something is wrong."""
     from fmnist.doctor import examine

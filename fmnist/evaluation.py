@@ -12,7 +12,10 @@ from fmnist.calibration import calibration_error
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.models import NUM_CLASSES
 
-BATCH = 250  # images at once: the activations of the reference network stay in the cache of a processor
+BATCH = (
+    100  # images at once on a processor: for 250 each layer takes its memory anew from the kernel, 90,000 page faults, a fifth of the time
+)
+GPU_BATCH = 250  # nothing of the kind there, but every batch has to be started
 Z = 1.959963984540054  # of a 95 % interval: the normal distribution is below it 97.5 % of the time
 CONFUSED_WITH = 2  # classes that are named as the ones a class is most confused with
 
@@ -62,10 +65,12 @@ def logits(model: nn.Module, images: Tensor, progress: Callable[[float], None] |
 
 
 def _batches(model: nn.Module, images: Tensor, progress: Callable[[float], None] | None) -> Iterator[Tensor]:
-    for start in range(0, len(images), BATCH):
-        yield model(normalised(images[start : start + BATCH])).float()
+    size, done = BATCH if images.device.type == "cpu" else GPU_BATCH, 0
+    for some in images.split(size):
+        yield model(normalised(some)).float()
+        done += len(some)
         if progress:
-            progress(min(1.0, (start + BATCH) / len(images)))
+            progress(done / len(images))
 
 
 def loss_and_accuracy(scores: Tensor, labels: Tensor) -> tuple[float, float]:

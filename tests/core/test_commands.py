@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fmnist import data, evaluation, prediction
+from fmnist import checkpoint, data, evaluation, onnx_export, prediction
 from fmnist.data import CLASS_NAMES
 from fmnist.store import Store
 
@@ -42,6 +42,17 @@ def test_evaluate_and_errors_tell_the_figures_of_the_model(home: Path, tmp_path:
     assert all(row["true"] == CLASS_NAMES[test.labels[int(row["index"])]] for row in rows)
     assert all(row["predicted"] == CLASS_NAMES[guesses[int(row["index"])]] for row in rows)
     assert f"{len(rows)} of 10,000" in said.stderr
+
+
+def test_export_hands_a_model_over(home: Path, tmp_path: Path) -> None:
+    """What the file says is tested in test_onnx_export.py; here, that the command writes it where it says, of the model that was named."""
+    file = tmp_path / "handed-over.onnx"
+    said = fmnist("export", "bundled", "--onnx", str(file), "--json")
+    assert (said.returncode, said.stderr) == (0, "")
+    told = json.loads(said.stdout)
+    assert (told["model"], told["file"], told["size_bytes"]) == ("bundled", str(file), file.stat().st_size)
+    assert told["sha256"] == checkpoint.hash_file(file)
+    assert onnx_export.session(file).get_modelmeta().custom_metadata_map["weights_sha256"] == prediction.load("bundled", Store()).sha256
 
 
 def test_a_file_that_cannot_be_written_is_said_in_one_sentence(home: Path) -> None:
