@@ -76,14 +76,14 @@ def _draw_erasing(share: float, images: int, generator: torch.Generator) -> Tens
 
 
 def batch(stock: Stock, config: TrainConfig, plan: Plan, positions: slice) -> Tensor:
-    """The images of a step, changed as the plan says.
+    """The images of a step, or of several in a row, changed as the plan says.
 
     Args:
         stock: on the device of the plan.
         positions: of the epoch's order.
 
     Returns:
-        uint8 (B, 28, 28). What is drawn at random in a batch depends on its place in the epoch alone.
+        uint8 (B, 28, 28). What is drawn at random in a step depends on its place in the epoch alone.
     """
     index = plan.order[positions]
     if plan.shift is None and plan.flip is None:
@@ -92,13 +92,23 @@ def batch(stock: Stock, config: TrainConfig, plan: Plan, positions: slice) -> Te
     else:
         shown = _crop(stock.padded, config, plan, positions, index)
     if stock.silhouettes is not None:
-        generator = torch.Generator(index.device).manual_seed(plan.seed * 100_003 + positions.start)
-        for which, make in ((plan.view, views.make), (plan.outlier, outliers.make)):
-            if which is not None and len(chosen := which[positions].nonzero()[:, 0]):
-                rows = index[chosen]
-                made = make(stock.split.images[rows], stock.silhouettes[rows], stock.split.labels[rows], generator)
-                shown = shown.index_copy(0, chosen, made)
+        for first in range(positions.start, min(positions.stop, len(plan.order)), config.batch_size):
+            rows = slice(first - positions.start, first - positions.start + config.batch_size)
+            shown[rows] = _otherwise(shown[rows], stock, plan, slice(first, min(first + config.batch_size, positions.stop)))
     return shown if plan.erase is None else _erased(shown, plan.erase[positions])
+
+
+def _otherwise(shown: Tensor, stock: Stock, plan: Plan, positions: slice) -> Tensor:
+    """The images of one step, with views and outliers in the places that the plan names."""
+    index = plan.order[positions]
+    generator = torch.Generator(index.device).manual_seed(plan.seed * 100_003 + positions.start)
+    assert stock.silhouettes is not None
+    for which, make in ((plan.view, views.make), (plan.outlier, outliers.make)):
+        if which is not None and len(chosen := which[positions].nonzero()[:, 0]):
+            rows = index[chosen]
+            made = make(stock.split.images[rows], stock.silhouettes[rows], stock.split.labels[rows], generator)
+            shown = shown.index_copy(0, chosen, made)
+    return shown
 
 
 def labels(stock: Stock, plan: Plan, positions: slice) -> Tensor:

@@ -13,7 +13,8 @@ from fmnist.data import Split
 from fmnist.events import Step
 from fmnist.run import Run
 from fmnist.store import Store
-from fmnist.training import TrainState, fit
+from fmnist.train_state import TrainState
+from fmnist.training import fit
 
 MEASURE_SECONDS = 1.0
 MEASURE_IMAGES = 16_384  # at least two of the largest batches

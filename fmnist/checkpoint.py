@@ -24,7 +24,7 @@ from fmnist.home import run_folder
 from fmnist.models import NETWORKS, Classifier, build
 from fmnist.run import Checkpoint
 from fmnist.store import Store
-from fmnist.training import TrainState
+from fmnist.train_state import TrainState
 
 KEPT_STATES = 2  # resume states kept for each run; weights are kept for every epoch
 FORMAT = "fmnist-1"

@@ -5,24 +5,28 @@ sentence, or, if the process is killed, is found and requeued by whoever supervi
 """
 
 import errno
+import gc
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, history
+from fmnist import checkpoint, data, device, evaluation, history, memory
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.errors import DivergedError, FmnistError, StoreError
 from fmnist.events import Done, Epoch, Step
+from fmnist.pace import Pace, choose
 from fmnist.run import Request, Run, Status
 from fmnist.store import Store
-from fmnist.training import TrainState, fit
+from fmnist.train_state import TrainState
+from fmnist.training import fit
 
 log = logging.getLogger(__name__)
 PREVIEW_SECONDS = 1.0  # how often the handful of pictures is classified
@@ -49,13 +53,19 @@ def train(
         The run as it ended.
     """
     with _named_end(store, run):
-        state, train_split, monitor = _prepare(store, run)
-        status = _follow(store, run, state, fit(state, train_split, monitor), _Preview(state, monitor), interrupted, watch, then)
-        if status in (Status.FINISHED, Status.STOPPED):
-            _report(store, run, state, status)
-        else:
-            store.end(run.id, status, _INTERRUPTED if interrupted.is_set() and status == then else None)
+        _train(store, run, interrupted, then, watch)
     return store.get(run.id)
+
+
+def _train(store: Store, run: Run, interrupted: threading.Event, then: Status, watch: Callable[[Step | Epoch | Done], None]) -> None:
+    """From the first image to the last figure; what it holds of the device's memory is in this frame alone."""
+    state, pace, train_split, monitor = _prepare(store, run)
+    events = fit(state, train_split, monitor, pace)
+    status = _follow(store, run, state, events, _Preview(state, monitor), interrupted, watch, then)
+    if status in (Status.FINISHED, Status.STOPPED):
+        _report(store, run, state, status)
+    else:
+        store.end(run.id, status, _INTERRUPTED if interrupted.is_set() and status == then else None)
 
 
 _INTERRUPTED = "Interrupted because its process had to go; everything up to that step is kept."
@@ -70,8 +80,6 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
         return
     except DivergedError as error:
         sentence = Status.DIVERGED, str(error)
-    except torch.OutOfMemoryError:
-        sentence = Status.FAILED, _out_of_memory(run)
     except StoreError as error:
         sentence = Status.PAUSED, f"{error} Resume when that is mended."
     except FmnistError as error:
@@ -81,21 +89,28 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
             raise
         sentence = Status.PAUSED, f"The disk cannot be written: {error.strerror}. Make room, then resume: the last checkpoint is whole."
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # an exception in flight keeps the tensors of its frames alive
         sentence = Status.FAILED, _out_of_memory(run)
-    # Outside of the handlers: an exception in flight would keep the tensors of its frames alive.
     log.error("%s: %s", sentence[0].value, sentence[1])
     store.end(run.id, *sentence)
 
 
 def _out_of_memory(run: Run) -> str:
-    size = run.config.batch_size if run.config else 0
-    return f"Out of memory at batch size {size}. Try {max(2, size // 2)}, or a smaller network."
+    """What to do about it, once the memory of the failed training is given back."""
+    assert run.config is not None
+    size, where = run.config.batch_size, device.resolve(run.device)
+    gc.collect()
+    if where == "cuda":
+        torch.cuda.empty_cache()
+    room, smaller = memory.free(where) / 2**20, memory.fitting_batch(run.config, where)
+    advice = f"Try {smaller:,}: that should fit" if smaller else "Close other programs, or train a smaller network: no batch would fit"
+    return f"Out of memory at batch size {size:,}. {advice} into the {room:,.0f} MB that are free."
 
 
-def _prepare(store: Store, run: Run) -> tuple[TrainState, Split, Split]:
-    """The state to go on from, and the splits on its device."""
+def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
+    """The state to go on from, how its steps are made, and the splits on its device."""
     if run.config is None:
         raise StoreError(run.damage or "The config of this run is damaged.")
     store.describe(run.id, message="Checking the images…")
@@ -104,11 +119,11 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Split, Split]:
     monitor = validation if run.config.monitor == "validation" else dataset.test
     where = device.resolve(run.device)
     device.prepare(where)
-    state = _state(store, run, run.config, where)
-    return state, train_split.to(where), monitor.to(where)
+    state, pace = _state(store, run, run.config, where)
+    return state, pace, train_split.to(where), monitor.to(where)
 
 
-def _state(store: Store, run: Run, config: TrainConfig, where: str) -> TrainState:
+def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[TrainState, Pace]:
     """Fresh, or from the newest checkpoint: then in the precision it was trained with, so that it goes on as if nothing had been."""
     newest = next((found for found in store.checkpoints(run.id) if found.state), None)
     if newest:
@@ -119,11 +134,13 @@ def _state(store: Store, run: Run, config: TrainConfig, where: str) -> TrainStat
     state = TrainState(config, where, precision.name)
     if newest:
         checkpoint.restore(store, run.id, state, log.warning)
+    pace = choose(state)
     log.info("training %s on %s in %s (%s), from step %d", run.name, where, precision.name, precision.reason, state.step)
+    log.info("its steps are %s (%s)", pace.name, pace.reason)
     store.rewind(run.id, state.step, state.epoch, state.seconds)
-    environment = {**device.describe(where), "precision": precision.name, "precision_reason": precision.reason}
-    store.describe(run.id, message=None, environment=environment)
-    return state
+    chosen = {"precision": precision.name, "precision_reason": precision.reason, "steps": pace.name, "steps_reason": pace.reason}
+    store.describe(run.id, message=None, environment={**device.describe(where), **chosen})
+    return state, pace
 
 
 def _follow(

@@ -94,6 +94,42 @@ def test_the_loop_equals_one_written_by_hand(images: Split):
     assert [event.loss for event in events] == pytest.approx(losses, rel=1e-2)
 
 
+PLAIN_OPTIMIZERS = {
+    "adam": lambda parameters: torch.optim.Adam(parameters, weight_decay=0.01, foreach=False, fused=False),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, weight_decay=0.01, foreach=False, fused=False),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, momentum=0.9, nesterov=True, weight_decay=0.01, foreach=False, fused=False),
+}
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), [("adam", "constant"), ("adamw", "one-cycle"), ("sgd", "cosine")])
+def test_every_optimizer_with_schedule_average_and_augmentation_equals_a_loop_by_hand(optimizer: str, schedule: str, images: Split):
+    """Unfused optimizers with learning rates as Python floats, one batch after another: the same averaged weights, to rounding."""
+    update = {"optimizer": optimizer, "schedule": schedule, "warmup": 0.3, "weight_decay": 0.01, "ema": 0.9, "learning_rate": 2e-3}
+    config = SMALL.model_copy(update=update | {"flip": True, "shift": 2, "erase": 0.3, "clean_epochs": 1})
+    train_split, monitor = _splits(images, config)
+    torch.manual_seed(config.seed)
+    model = build("small")
+    average = {name: value.clone() for name, value in model.state_dict().items()}
+    made, step = PLAIN_OPTIMIZERS[optimizer](model.parameters()), 0
+    for epoch in range(config.epochs):
+        stock, plan = augment.stock(train_split, config), augment.plan(config, epoch, len(train_split))
+        for start in range(0, len(train_split), config.batch_size):
+            shown = augment.batch(stock, config, plan, slice(start, start + config.batch_size))
+            rows = plan.order[start : start + config.batch_size]
+            made.param_groups[0]["lr"] = learning_rate(config, step)
+            made.zero_grad()
+            F.cross_entropy(model((shown[:, None].float() / 255 - 0.2860) / 0.3530), train_split.labels[rows]).backward()
+            made.step()
+            keep = min(0.9, (1 + step) / (10 + step))
+            for name, value in model.state_dict().items():
+                average[name] = keep * average[name] + (1 - keep) * value if value.is_floating_point() else value
+            step += 1
+    state = TrainState(config)
+    list(fit(state, train_split, monitor))
+    for name, value in state.evaluated.state_dict().items():
+        torch.testing.assert_close(value, average[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
 def test_the_train_figures_of_an_epoch_are_means_over_its_images(images: Split):
     """With a learning rate of almost nothing, the training accuracy is that of the untouched linear network."""
     config = SMALL.model_copy(update={"network": "linear", "learning_rate": 1e-12, "epochs": 1})

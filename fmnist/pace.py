@@ -1,0 +1,133 @@
+"""How the steps of an epoch are made: one by one by the host, or from a reel on the device that a CUDA graph reads.
+
+Both ways do `fmnist.step.learn` with the same numbers, so they give the same weights: bit for bit where the kernels are the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fmnist import augment
+from fmnist.config import TrainConfig
+from fmnist.graphs import Graphs
+from fmnist.schedule import learning_rate
+from fmnist.step import learn
+from fmnist.train_state import TrainState
+
+REEL_IMAGES = 4096  # on a reel: some ten milliseconds of a large GPU
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that the steps of an epoch need, drawn and computed at its start, on the device."""
+
+    config: TrainConfig
+    stock: augment.Stock
+    plan: augment.Plan
+    rates: Tensor  # (steps,): learning rates, of the kind of `TrainState.rate`
+    shares: Tensor  # float32 (steps,): how far the averaged weights move
+
+    def batch(self, first: int, steps: int) -> tuple[Tensor, Tensor]:
+        """What some steps in a row learn from: uint8 (B * steps, 28, 28) and int64 (B * steps,), fewer at the end of the epoch."""
+        positions = slice(first * self.config.batch_size, (first + steps) * self.config.batch_size)
+        return augment.batch(self.stock, self.config, self.plan, positions), augment.labels(self.stock, self.plan, positions)
+
+
+def lesson(state: TrainState, stock: augment.Stock) -> Lesson:
+    """The epoch that a training is in."""
+    config = state.config
+    steps = range(state.epoch * config.steps_per_epoch, (state.epoch + 1) * config.steps_per_epoch)
+    rates = torch.tensor([learning_rate(config, step) for step in steps], dtype=state.rate.dtype, device=state.rate.device)
+    shares = torch.tensor([1 - min(config.ema, (1 + step) / (10 + step)) for step in steps], device=state.device)
+    return Lesson(config, stock, augment.plan(config, state.epoch, len(stock.split), state.device), rates, shares)
+
+
+class Pace(Protocol):
+    """A way to make steps."""
+
+    name: str
+    reason: str
+    ahead: bool  # steps are still being made when `advance` returns, so the next ones shall be enqueued before the host waits for a number
+
+    def advance(self, lesson: Lesson, first: int) -> int:
+        """Make one step or more of an epoch, `first` being the next; returns how many."""
+        ...
+
+
+class Eager:
+    """One step at a time, launched by the host."""
+
+    name, ahead = "eager", False
+
+    def __init__(self, state: TrainState, reason: str) -> None:
+        self._state, self.reason = state, reason
+
+    def advance(self, lesson: Lesson, first: int) -> int:
+        learn(self._state, *lesson.batch(first, 1), lesson.rates[first], lesson.shares[first])
+        return 1
+
+
+Record = Callable[[TrainState, Callable[[], None], Callable[[], None]], Callable[[int], None]]  # (state, rewind, step) -> play(count)
+
+
+class Reeled:
+    """Several steps at a time from a reel: batches, learning rates and a counter in tensors that never move, so that a step needs no host.
+
+    Args:
+        record: makes of a step something that does it several times over (`fmnist.graphs.Graphs`).
+
+    Raises:
+        RuntimeError: from `record`.
+    """
+
+    name, ahead = "graphed", True
+
+    def __init__(self, state: TrainState, reason: str, record: Record) -> None:
+        config, where = state.config, state.device
+        self._whole = config.train_images // config.batch_size  # the steps of an epoch with a full batch
+        self._length = max(1, min(self._whole, REEL_IMAGES // config.batch_size))
+        self._images = torch.zeros(self._length, config.batch_size, augment.SIDE, augment.SIDE, dtype=torch.uint8, device=where)
+        self._labels = torch.zeros(self._length, config.batch_size, dtype=torch.int64, device=where)
+        self._rates = torch.zeros(self._length, dtype=state.rate.dtype, device=state.rate.device)
+        self._shares = torch.zeros(self._length, device=where)
+        self._place = torch.zeros(1, dtype=torch.int64, device=where)
+        self._state, self._last, self.reason = state, Eager(state, reason), reason
+        state.model.train()
+        self._play = record(state, self._rewind, self._step)
+
+    def advance(self, lesson: Lesson, first: int) -> int:
+        count = min(self._length, self._whole - first)
+        if count < 1:  # the last batch of an epoch is smaller
+            return self._last.advance(lesson, first)
+        images, labels = lesson.batch(first, count)
+        self._images[:count] = images.view_as(self._images[:count])
+        self._labels[:count] = labels.view_as(self._labels[:count])
+        self._rates[:count] = lesson.rates[first : first + count]
+        self._shares[:count] = lesson.shares[first : first + count]
+        self._rewind()
+        self._play(count)
+        return count
+
+    def _rewind(self) -> None:
+        self._place.zero_()
+
+    def _step(self) -> None:
+        """The step at the counter, without a word from the host."""
+        read = (tensor.index_select(0, self._place)[0] for tensor in (self._images, self._labels, self._rates, self._shares))
+        learn(self._state, *read)
+        self._place += 1
+
+
+def choose(state: TrainState) -> Pace:
+    """CUDA graphs where they can be had, and why not where not."""
+    if state.device.type != "cuda":
+        return Eager(state, f"CUDA graphs are for NVIDIA's GPUs, this is {state.device.type}")
+    try:
+        return Reeled(state, "a step is a CUDA graph here", Graphs)
+    except RuntimeError as error:
+        reason = f"no CUDA graph could be made: {str(error).partition(chr(10))[0]}"
+    torch.cuda.empty_cache()  # outside of the handler, which keeps the memory of the attempt alive
+    return Eager(state, reason)
