@@ -33,17 +33,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Stock:
-    """The images of a split as batches are cut from them; laid out once for a training."""
+    """The images of a split as batches are cut from them; never copied, so that a split may be larger than the memory."""
 
-    padded: Tensor  # uint8 (N, 28 + 2 * shift, 28 + 2 * shift): black around, so that a shift is only another crop
     split: Split
     silhouettes: Tensor | None  # uint8 (N, 28, 28), for views and outliers
 
 
 def stock(split: Split, config: TrainConfig) -> Stock:
     """A split, ready for batches. Takes a few seconds where there are views or outliers, otherwise nothing."""
-    padded = F.pad(split.images, [config.shift] * 4) if config.shift else split.images
-    return Stock(padded, split, poses.silhouettes(split.images, split.labels) if config.views or config.outliers else None)
+    return Stock(split, poses.silhouettes(split.images, split.labels) if config.views or config.outliers else None)
 
 
 def plan(config: TrainConfig, epoch: int, images: int, device: str | torch.device = "cpu") -> Plan:
@@ -86,11 +84,11 @@ def batch(stock: Stock, config: TrainConfig, plan: Plan, positions: slice) -> Te
         uint8 (B, 28, 28). What is drawn at random in a step depends on its place in the epoch alone.
     """
     index = plan.order[positions]
-    if plan.shift is None and plan.flip is None:
-        margin = slice(config.shift, config.shift + SIDE)
-        shown = stock.padded[index][:, margin, margin]
-    else:
-        shown = _crop(stock.padded, config, plan, positions, index)
+    shown = stock.split.images[index]
+    if plan.shift is not None:
+        shown = _shifted(shown, plan.shift[positions], config.shift)
+    if plan.flip is not None:
+        shown = torch.where(plan.flip[positions, None, None], shown.flip(2), shown)
     if stock.silhouettes is not None:
         for first in range(positions.start, min(positions.stop, len(plan.order)), config.batch_size):
             rows = slice(first - positions.start, first - positions.start + config.batch_size)
@@ -117,18 +115,14 @@ def labels(stock: Stock, plan: Plan, positions: slice) -> Tensor:
     return found if plan.outlier is None else found.masked_fill(plan.outlier[positions], poses.NOTHING)
 
 
-def _crop(images: Tensor, config: TrainConfig, plan: Plan, positions: slice, index: Tensor) -> Tensor:
-    """Shift and flip in one gather: each output pixel names the row and the column it comes from."""
-    along = torch.arange(SIDE, device=index.device)
-    rows, columns = along.expand(len(index), SIDE), along.expand(len(index), SIDE)
-    if plan.flip is not None:
-        columns = torch.where(plan.flip[positions, None], SIDE - 1 - columns, columns)
-    if plan.shift is None:
-        rows, columns = rows + config.shift, columns + config.shift
-    else:
-        shift = plan.shift[positions]
-        rows, columns = rows + shift[:, :1], columns + shift[:, 1:]
-    return images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+def _shifted(images: Tensor, shift: Tensor, most: int) -> Tensor:
+    """Each image as it is seen through a window of its own size, after black of `most` pixels was laid around it.
+
+    Args:
+        shift: int64 (B, 2): the window's row and column, 0 to 2 * most.
+    """
+    windows = F.pad(images, [most] * 4).unfold(1, SIDE, 1).unfold(2, SIDE, 1)  # a view: (B, 2 * most + 1, 2 * most + 1, 28, 28)
+    return windows[torch.arange(len(images), device=images.device), shift[:, 0], shift[:, 1]]
 
 
 def _erased(images: Tensor, box: Tensor) -> Tensor:
