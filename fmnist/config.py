@@ -255,7 +255,7 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
         "The model that comes with the studio: the same network, also shown drawings, photos and things that are no clothes, so that it is "
         "right on what people draw and photograph.",
         TrainConfig(
-            epochs=10,
+            epochs=15,
             batch_size=128,
             optimizer="adamw",
             learning_rate=3e-3,
@@ -265,8 +265,8 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
             label_smoothing=0.1,
             flip=True,
             shift=2,
-            views=0.45,
-            outliers=0.12,
+            views=0.5,
+            outliers=0.14,
         ),
     ),
     "quick": (

@@ -1,11 +1,13 @@
-"""Whether an answer is to be believed: how much a picture resembles what a model was trained on, and how sure the model may be.
+"""How familiar a picture is: whether it shows something of the kind that the networks here are trained on.
 
-Confidence does not tell it: a network is sure of a hat, which it calls a bag. So a second, small network is taught to tell the features of
-the training images, as they are and as somebody may have drawn or photographed them (`fmnist.views`), from those of things that are no
-clothes (`fmnist.outliers`). No picture from elsewhere is used, neither for it nor for its threshold.
+Confidence does not tell it: a network is sure of a hat, which it calls a bag. So a small network of its own is taught to tell the dataset's
+images, as they are and as somebody may have drawn or photographed them (`fmnist.views`), from things that are no clothes
+(`fmnist.outliers`). It looks at the image itself: what a classifier keeps of an image is what tells classes apart, and a cat has
+nothing of that. No picture from elsewhere is used. One serves every model.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,136 +16,125 @@ from torch import Tensor, nn
 
 from fmnist import checkpoint, outliers, poses, views
 from fmnist.augment import normalised
-from fmnist.calibration import fit_temperature
 from fmnist.data import Split
 from fmnist.errors import CheckpointError
-from fmnist.models import NUM_CLASSES, Classifier
 
-HIDDEN = 64
-BATCH = 500
-KEPT = 0.95  # the share of held-back images and views that the threshold lets pass
-ROUNDS = 6  # over everything that it is taught with
+FILE = Path(__file__).parent / "assets" / "familiarity.safetensors"
+WIDTHS = (32, 64, 128)  # filters of the three convolutions, each followed by a pool
+BATCH = 128
+PLAIN, VIEWS, TEXTURES = 3 / 16, 6 / 16, 1 / 32  # shares of a batch; what is left are outliers, so that half of it is familiar
+STEPS = 5_000
+LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 0.05, 0.3
+SAY_EVERY = 250  # steps
 
 
 class Familiarity(nn.Module):
-    """From what a network makes of images to how familiar they are."""
+    """From images to how familiar they are."""
 
-    mean: Tensor
-    spread: Tensor
-    threshold: Tensor
-    temperature: Tensor  # what the network's logits are divided by
-
-    def __init__(self, feature_size: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        size = feature_size + NUM_CLASSES
-        for name in ("mean", "spread"):
-            self.register_buffer(name, torch.zeros(size))
-        self.register_buffer("threshold", torch.zeros(()))
-        self.register_buffer("temperature", torch.ones(()))
-        self.layers = nn.Sequential(nn.Linear(size, HIDDEN), nn.ReLU(), nn.Dropout(0.2), nn.Linear(HIDDEN, 1))
+        layers: list[nn.Module] = []
+        for before, filters in zip((1, *WIDTHS), WIDTHS, strict=False):
+            layers += [nn.Conv2d(before, filters, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(filters), nn.MaxPool2d(2)]
+        head = [nn.Flatten(), nn.Dropout(DROPOUT), nn.Linear(WIDTHS[-1] * 3 * 3, 64), nn.ReLU(), nn.Linear(64, 1)]
+        self.layers = nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """float (N, feature_size + 10), features and logits -> float (N,): above `threshold` is familiar."""
-        return self.layers((seen - self.mean) / self.spread)[:, 0]
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (N, 28, 28) -> float32 (N,): the logarithm of the odds that an image is familiar; above 0 it is."""
+        return self.layers(normalised(images))[:, 0]
 
 
 @torch.no_grad()
-def seen(network: Classifier, images: Tensor) -> Tensor:
-    """What a network in evaluation mode makes of images: uint8 (N, 28, 28) -> float32 (N, feature_size + 10), features and logits."""
-    found = []
-    for some in images.split(BATCH):
-        features = network.features(normalised(some))
-        found.append(torch.cat([features, network.head(features)], 1).float())
-    return torch.cat(found)
+def judge(images: Tensor) -> Tensor:
+    """How familiar images are to the judge that comes with the studio: uint8 (N, 28, 28) -> float32 (N,), above 0 if they are.
+
+    Raises:
+        CheckpointError: its file is missing or damaged.
+    """
+    network = load()
+    return torch.cat([network(some) for some in images.split(500)])
 
 
-def learn(network: Classifier, train: Split, held_back: Split, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Familiarity:
-    """A judge of familiarity for a network; about two minutes on two cores for 20,000 images.
+def learn(train: Split, steps: int = STEPS, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Familiarity:
+    """A judge of familiarity, taught anew: about a quarter of an hour on one core.
 
     Args:
-        train: what the network was trained on, or a part of it.
-        held_back: images that it was not trained on, for the threshold and the temperature.
+        train: the images that are familiar, and that views and outliers are made from.
+        say: is told how it goes.
     """
     generator = torch.Generator().manual_seed(seed)
-    say("looking at images, views and outliers")
-    known, unknown = _examples(network, train, generator)
-    with torch.random.fork_rng(devices=[]):  # its first weights and its dropout have no generator of their own
+    masks = poses.silhouettes(train.images, train.labels)
+    with torch.random.fork_rng(devices=[]):  # first weights and dropout have no generator of their own
         torch.manual_seed(seed)
-        judge = Familiarity(known.shape[1] - NUM_CLASSES)
-        _teach(judge, known, unknown, generator, say)
-    familiar, strange = _examples(network, held_back, generator)
-    judge.temperature.fill_(fit_temperature(familiar[:, -NUM_CLASSES:], held_back.labels.repeat(3)))
-    with torch.no_grad():
-        scores = judge(familiar)
-        judge.threshold.copy_(scores.quantile(1 - KEPT))
-        passed, caught = float((scores >= judge.threshold).float().mean()), float((judge(strange) < judge.threshold).float().mean())
-    say(f"held back: {passed:.1%} of images and views are familiar, {caught:.1%} of outliers are not; temperature {judge.temperature:.3f}")
-    return judge
-
-
-def _examples(network: Classifier, split: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the network makes of images and two views of each, and of two outliers for each and some textures."""
-    masks = poses.silhouettes(split.images, split.labels)
-
-    def made(make: Callable[[Tensor, Tensor, Tensor, torch.Generator], Tensor]) -> Tensor:
-        places = torch.arange(len(split)).split(BATCH)
-        return torch.cat([make(split.images[some], masks[some], split.labels[some], generator) for some in places])
-
-    known = torch.cat([split.images, made(views.make), made(views.make)])
-    unknown = torch.cat([made(outliers.make), made(outliers.make), outliers.textures(len(split) // 5, generator)])
-    return seen(network, known), seen(network, unknown)
-
-
-def _teach(judge: Familiarity, known: Tensor, unknown: Tensor, generator: torch.Generator, say: Callable[[str], None]) -> None:
-    """Train the judge to tell the known from the unknown; both weigh the same."""
-    examples = torch.cat([known, unknown])
-    wanted = torch.cat([torch.ones(len(known)), torch.zeros(len(unknown))])
-    judge.mean.copy_(examples.mean(0))
-    judge.spread.copy_(examples.std(0).clamp(min=1e-3))
-    weight = torch.tensor(len(unknown) / len(known))
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=0.05)
-    judge.train()
-    for number in range(ROUNDS):
-        total = 0.0
-        for rows in torch.randperm(len(examples), generator=generator).split(256):
-            loss = F.binary_cross_entropy_with_logits(judge(examples[rows]), wanted[rows], pos_weight=weight)
+        network = Familiarity().train()
+        optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)
+        total = torch.zeros(())
+        for step in range(1, steps + 1):
+            images, familiar = _examples(train, masks, BATCH, generator)
+            loss = F.binary_cross_entropy_with_logits(network(images), familiar)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss.detach()) * len(rows)
-        say(f"round {number + 1} of {ROUNDS}: loss {total / len(examples):.3f}")
-    judge.eval()
+            schedule.step()
+            total += loss.detach()
+            if step % SAY_EVERY == 0:
+                say(f"step {step:,} of {steps:,}: loss {float(total) / SAY_EVERY:.3f}")
+                total.zero_()
+    return network.eval()
 
 
-def beside(weights: Path) -> Path:
-    """Where the judge of a weights file lies."""
-    return weights.with_name(weights.name.removesuffix(".safetensors") + ".familiarity.safetensors")
+@torch.no_grad()
+def shares(network: Familiarity, held_back: Split, seed: int = 1) -> dict[str, float]:
+    """How often a judge is right about images that it was not taught with, their views, and outliers made from them: 0-1."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = poses.silhouettes(held_back.images, held_back.labels)
+    right: dict[str, list[Tensor]] = {"images": [], "views": [], "outliers": []}
+    for rows in torch.arange(len(held_back)).split(500):
+        images, labels = held_back.images[rows], held_back.labels[rows]
+        right["images"].append(network(images) > 0)
+        right["views"].append(network(views.make(images, masks[rows], labels, generator)) > 0)
+        right["outliers"].append(network(outliers.make(images, masks[rows], labels, generator)) <= 0)
+    return {name: float(torch.cat(found).float().mean()) for name, found in right.items()}
 
 
-def save(judge: Familiarity, weights: Path, sha256: str) -> None:
-    """Write a judge beside the weights that it belongs to, in float16, atomically.
+def _examples(split: Split, masks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images and views, outliers and textures, some of them mirrored: uint8 (count, 28, 28); 1 for the familiar ones: float32 (count,)."""
+    plain, viewed, textured = round(PLAIN * count), round(VIEWS * count), round(TEXTURES * count)
+    rows = torch.randint(len(split), (count - textured,), generator=generator)
+    first, seen, strange = rows.split([plain, viewed, len(rows) - plain - viewed])
+    images = torch.cat(
+        [
+            split.images[first],
+            views.make(split.images[seen], masks[seen], split.labels[seen], generator),
+            outliers.make(split.images[strange], masks[strange], split.labels[strange], generator),
+            outliers.textures(textured, generator),
+        ]
+    )
+    mirrored = torch.rand(count, generator=generator) < 0.5
+    return torch.where(mirrored[:, None, None], images.flip(2), images), (torch.arange(count) < plain + viewed).float()
 
-    Args:
-        sha256: of the weights file.
-    """
-    tensors = {name: value.half() for name, value in judge.state_dict().items()}
-    checkpoint.write_tensors(beside(weights), tensors, {"card": f'{{"weights": "{sha256}"}}'})
+
+def save(network: Familiarity, path: Path = FILE) -> None:
+    """Write a judge in float16, atomically."""
+    checkpoint.write_tensors(path, {name: value.half() for name, value in _numbers(network).items()}, {})
 
 
-def load(weights: Path, sha256: str) -> Familiarity | None:
-    """The judge beside a weights file; None if there is none, or if it is of other weights.
+@lru_cache(maxsize=1)
+def load(path: Path = FILE) -> Familiarity:
+    """The judge that comes with the studio, read once.
 
     Raises:
-        CheckpointError: it is damaged.
+        CheckpointError: its file is missing or damaged.
     """
-    if not beside(weights).exists():
-        return None
-    tensors, metadata = checkpoint.read_tensors(beside(weights))
-    if sha256 not in metadata.get("card", ""):
-        return None
-    judge = Familiarity(len(tensors.get("mean", torch.zeros(NUM_CLASSES))) - NUM_CLASSES)
-    try:
-        judge.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(f"The file {beside(weights)} does not fit its weights. Run `make studio`, or get the file anew.") from error
-    return judge.eval()
+    network = Familiarity()
+    tensors, _ = checkpoint.read_tensors(path)
+    if {name: value.shape for name, value in tensors.items()} != {name: value.shape for name, value in _numbers(network).items()}:
+        raise CheckpointError(f"The file {path} is not a judge of familiarity. Run `make studio`, or get the file anew.")
+    network.load_state_dict(tensors, strict=False)
+    return network.eval()
+
+
+def _numbers(network: Familiarity) -> dict[str, Tensor]:
+    """What is learnt: all but the counters of the batch norms."""
+    return {name: value for name, value in network.state_dict().items() if value.is_floating_point()}

@@ -34,7 +34,7 @@ PREPROCESSING = (
     "Pass the bytes as they are: (pixel / 255 - mean) / std is computed in the file."
 )
 OUTPUTS = (
-    "probabilities: float32 (N, 10), softmax(logits / temperature), in the order of classes; logits: float32 (N, 10), as the network gives "
+    "probabilities: float32 (N, 10), softmax of the logits, in the order of classes; logits: float32 (N, 10), as the network gives "
     "them. Neither tells whether there is a garment at all."
 )
 PROBES = 64
@@ -56,17 +56,12 @@ class Answering(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network, self.temperature = model.network, temperature(model)
+        self.network = model.network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 (N, 28, 28) -> probabilities and logits, float32 (N, 10) each"""
         logits = self.network(normalised(images))
-        return (logits / self.temperature).softmax(1), logits
-
-
-def temperature(model: Model) -> float:
-    """What the logits of a model are divided by, so that its probabilities can be believed; 1 where nobody has found it out."""
-    return float(model.judge.temperature) if model.judge else 1.0
+        return logits.softmax(1), logits
 
 
 def export(model: Model, path: Path) -> Exported:
@@ -140,7 +135,6 @@ def _describe(made: "onnx.ModelProto", model: Model) -> None:
         "outputs": OUTPUTS,
         "mean": str(MEAN),
         "std": str(STD),
-        "temperature": str(temperature(model)),
         "config": json.dumps(model.config.model_dump() if model.config else None),
     }
     for key, value in said.items():

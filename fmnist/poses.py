@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fmnist.dice import Dice
+from fmnist.morphology import largest
 
 SIDE = 28
 FINE = 2 * SIDE  # garments are laid at twice the size of an image and averaged down at last, so that lines are smooth
@@ -32,7 +33,7 @@ def silhouettes(images: Tensor, labels: Tensor) -> Tensor:
     reached = torch.zeros_like(found)
     reached[:, [0, -1]], reached[:, :, [0, -1]] = outside[:, [0, -1]], outside[:, :, [0, -1]]
     for _ in range(2 * SIDE):  # the background grows inwards from the frame until it stands still
-        grown = (F.max_pool2d(reached.float(), 3, 1, 1) > 0) & outside
+        grown = (largest(reached.float(), 3) > 0) & outside
         if torch.equal(grown, reached):
             break
         reached = grown
@@ -47,6 +48,7 @@ class Pose:
     turn: Tensor  # radians
     lean: Tensor  # shear
     width: Tensor  # factor; above 1 is wider
+    taper: Tensor  # how much wider it is above than below
     mirror: Tensor  # -1 or 1
     body: Tensor  # half the width of a top's body: beyond it are the sleeves
     shoulder: Tensor  # height at which sleeves begin
@@ -59,6 +61,8 @@ class Pose:
     apart: Tensor  # how far each of the two is from the middle, in half-widths
     toes_out: Tensor  # how much farther their toes are
     narrow: Tensor  # half the width of a shoe from above, its length being 2
+    behind: Tensor  # bool: two shoes from the side, one behind the other
+    offset: Tensor  # (B, 2): where that one stands
     height: Tensor  # half the height of the garment in the image
     bend: Tensor  # (B, 2, n, n) displacements of a coarse net
 
@@ -78,14 +82,19 @@ def pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
     tops, sleeves, shoes = of(*TOPS), of(PULLOVER, COAT, SHIRT), of(*FOOTWEAR)
     long = sleeves & (dice.uniform(0, 1) < 0.8)
     arms = torch.where(long, dice.uniform(-0.1, 1.15), dice.uniform(-0.35, 0.35)) * tops
-    stretch = torch.where(of(TROUSER), dice.uniform(-0.1, 0.75), torch.where(of(DRESS), dice.uniform(-0.15, 0.5), dice.normal(0.16)))
+    flat = dice.uniform(-0.65, 0.15) if drawing else dice.uniform(-0.4, 0.25)  # people draw shoes higher than they are
+    stretch = torch.where(shoes, flat, dice.normal(0.16))
+    stretch = torch.where(of(TROUSER), dice.uniform(-0.1, 0.75), torch.where(of(DRESS), dice.uniform(-0.2, 0.35), stretch))
     legs = torch.where(of(TROUSER), dice.uniform(-0.03, 0.4), 0.0) * dice.chance(0.8)
     single = of(SANDAL) & drawing
-    above = torch.where(single, 0.6, 0.06) if drawing else 0.5
+    above = torch.where(single, 0.6, 0.06) if drawing else 0.45
+    seen = dice.uniform(0, 1)
+    pair = shoes & (seen < above)
     return Pose(
-        turn=dice.normal(0.13) + shoes * dice.normal(0.1 if drawing else 0.3),
+        turn=dice.normal(0.13) + shoes * dice.normal(0.1 if drawing else 0.4),
         lean=dice.normal(0.1),
         width=stretch.exp(),
+        taper=dice.normal(0.12) * ~shoes,
         mirror=torch.where(dice.chance(0.5), 1.0, -1.0),
         body=_body(mask) * dice.uniform(0.9, 1.1),
         shoulder=dice.uniform(-0.85, -0.6),
@@ -93,14 +102,24 @@ def pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
         arms=arms,
         uneven=dice.normal(0.12) * tops,
         legs=legs,
-        pair=shoes & (dice.uniform(0, 1) < above),
+        pair=pair,
         alone=dice.chance(0.3) | single & dice.chance(0.4),
         apart=dice.uniform(0.85, 1.25),
         toes_out=dice.normal(0.2),
         narrow=dice.uniform(0.26, 0.5),
+        behind=shoes & ~pair & (seen > (0.95 if drawing else 0.7)),
+        offset=torch.stack([dice.normal(0.35), -dice.uniform(0.1, 0.7)], 1),
         height=mask.gt(0.5).any(2).float().sum(1) / SIDE,
-        bend=dice.uniform(0.02, 0.12)[:, None, None, None] * dice.normal(1, 2, 11, 11) if drawing else dice.normal(0.06, 2, 5, 5),
+        bend=_bend(dice, drawing),
     )
+
+
+def _bend(dice: Dice, drawing: bool) -> Tensor:
+    """Displacements: a hand's wobble on a drawing, cloth that lies unevenly on a photo: float (B, 2, n, n)."""
+    if not drawing:
+        return dice.normal(0.06, 2, 5, 5)
+    wide = F.interpolate(dice.normal(0.07, 2, 4, 4), size=(11, 11), mode="bilinear", align_corners=True)
+    return wide + dice.uniform(0, 0.1)[:, None, None, None] * dice.normal(1, 2, 11, 11)
 
 
 def _body(mask: Tensor) -> Tensor:
@@ -132,7 +151,7 @@ def _where(pose: Pose, points: Tensor) -> tuple[Tensor, Tensor]:
     x, y = (points + bent).unbind(-1)
     cos, sin = each(pose.turn.cos()), each(pose.turn.sin())
     x, y = cos * x + sin * y, cos * y - sin * x
-    x = (x + each(pose.lean) * y) * each(pose.mirror) / each(pose.width)
+    x = (x + each(pose.lean) * y) * each(pose.mirror) / (each(pose.width) * (1 - each(pose.taper) * y).clamp(min=0.3))
     side, off = x.sign(), x.abs()
     leg = off - each(pose.legs) * (y + 0.4).clamp(min=0)
     body = torch.where(off < each(pose.body), leg, leg + 9 * (each(pose.arms) != 0))
@@ -153,6 +172,10 @@ def _where(pose: Pose, points: Tensor) -> tuple[Tensor, Tensor]:
     pair = each(pose.pair)[..., None]
     one = torch.where(pair, torch.where(side[..., None] > 0, shoe, far), one)
     two = torch.where(pair, torch.where((side[..., None] > 0) | each(pose.alone)[..., None], far, shoe), two)
+    behind = each(pose.behind)[..., None]
+    beside = torch.stack([x, y], -1)
+    one = torch.where(behind, beside, one)
+    two = torch.where(behind, beside - pose.offset[:, None, None], two)
     return one, two
 
 
@@ -192,7 +215,8 @@ def lay(dice: Dice, source: Tensor, pose: Pose) -> Laid:
     centre, half = (centre + 0.5) * to_points - reach, half * to_points
     fine = grid(FINE, source.device) * half[:, None, None, None] + centre[:, None, None]
     parts = _where(pose, fine)
-    laid = torch.maximum(*(F.grid_sample(source, part, align_corners=False) for part in parts))
+    front, back = (F.grid_sample(source, part, align_corners=False) for part in parts)
+    laid = torch.where(front[:, 1:] > 0.5, front, torch.maximum(front, back))
     origin = torch.where(parts[0].abs().amax(-1, keepdim=True) < 5, *parts)
     return Laid(laid[:, 0], (laid[:, 1] > 0.5).float(), origin, half)
 

@@ -14,9 +14,8 @@ from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import CheckpointError
 from fmnist.evaluation import logits
-from fmnist.familiarity import Familiarity
 from fmnist.home import run_folder, runs_folder
-from fmnist.models import NUM_CLASSES, Classifier
+from fmnist.models import Classifier
 from fmnist.store import Store
 
 BUNDLED = Path(__file__).parent / "assets" / "bundled.safetensors"
@@ -43,7 +42,11 @@ class Model:
     config: TrainConfig | None
     sha256: str  # of the weights file
     folder: Path  # where what is computed with it is kept
-    judge: Familiarity | None = None  # tells what is familiar, and how sure an answer may be; None: only its confidence tells
+
+    @property
+    def knows_pictures(self) -> bool:
+        """Whether it has seen drawings and photos in its training, and not product shots alone."""
+        return self.config is not None and self.config.views > 0
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,7 @@ def read(source: Source) -> Model:
         CheckpointError: the weights are damaged.
     """
     network, config = load_weights(source.path, source.sha256)
-    judge = familiarity.load(source.path, source.sha256)
-    return Model(source.name, network, config or source.config, source.sha256, source.folder, judge)
+    return Model(source.name, network, config or source.config, source.sha256, source.folder)
 
 
 def predict(model: Model, images: Tensor) -> Tensor:
@@ -117,41 +119,37 @@ def classify(model: Model, prepared: Sequence[pictures.Prepared]) -> list[Predic
     """What a model says of a person's pictures, after `fmnist.pictures` has made images of them.
 
     A model that has been trained with views is asked in several of them (`pictures.views`), and the answers are averaged, each by the odds
-    that its judge gives the view. Another one would lose as much as this gains.
+    that the view is familiar (`fmnist.familiarity`). Another one would lose as much as this gains.
+
+    Raises:
+        CheckpointError: the judge of familiarity is missing or damaged.
     """
     if not prepared:
         return []
-    several = model.config is not None and model.config.views > 0
-    asked = [pictures.views(picture) if several else picture.image[None] for picture in prepared]
-    seen = familiarity.seen(model.network, torch.cat(asked))
-    views = seen.split([len(some) for some in asked])
-    return [_prediction(model, picture, some) for picture, some in zip(prepared, views, strict=True)]
+    asked = [pictures.views(picture) if model.knows_pictures else picture.image[None] for picture in prepared]
+    images, sizes = torch.cat(asked), [len(some) for some in asked]
+    answers, familiar = predict(model, images).split(sizes), familiarity.judge(images).split(sizes)
+    return [_prediction(model, *each) for each in zip(prepared, answers, familiar, strict=True)]
 
 
-def _prediction(model: Model, picture: pictures.Prepared, seen: Tensor) -> Prediction:
-    """Args: seen: float32 (V, F + 10), of the views of one picture, from `familiarity.seen`."""
-    temperature = model.judge.temperature if model.judge else 1.0
-    familiar = _familiarity(model, seen)
+def _prediction(model: Model, picture: pictures.Prepared, answers: Tensor, familiar: Tensor) -> Prediction:
+    """Args: answers: float32 (V, 10) probabilities of the views of one picture; familiar: float32 (V,) from `familiarity.judge`."""
     weights = familiar.softmax(0)  # the odds of each view, of one in all
-    probabilities = (weights @ (seen[:, -NUM_CLASSES:] / temperature).softmax(1)).tolist()
+    probabilities = (weights @ answers).tolist()
     index = max(range(len(probabilities)), key=probabilities.__getitem__)
-    reason = _doubt(model, picture, float(weights @ familiar), probabilities[index])
+    reason = _doubt(model, picture, float(familiar.mean()), probabilities[index])
     return Prediction(index, tuple(probabilities), reason is None, reason)
-
-
-@torch.no_grad()
-def _familiarity(model: Model, seen: Tensor) -> Tensor:
-    """How familiar each view is, above 0 if it is: the logarithm of its odds; all the same where nobody judges: float32 (V,)."""
-    return torch.zeros(len(seen)) if model.judge is None else model.judge(seen) - model.judge.threshold
 
 
 def _doubt(model: Model, picture: pictures.Prepared, familiar: float, confidence: float) -> str | None:
     """Why an answer is not to be believed; None if it is."""
     if not picture.found:
         return picture.reason or "nothing was found in the picture"
-    if model.judge is None:
-        return None if confidence >= HESITANT else f"the best guess has only {confidence:.0%}"
-    return "it looks like nothing that the model was trained on" if familiar < 0 else None
+    if familiar < 0:
+        return "it looks like nothing that the model was trained on"
+    if not model.knows_pictures and confidence < HESITANT:
+        return f"the best guess has only {confidence:.0%}"
+    return None
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

@@ -10,13 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fmnist import icons
 from fmnist.dice import Dice
+from fmnist.morphology import largest
 from fmnist.poses import (
     BAG,
     BOOT,
     COAT,
     DRESS,
     FINE,
+    NOTHING,
     PULLOVER,
     SANDAL,
     SHIRT,
@@ -31,13 +34,16 @@ from fmnist.poses import (
     with_soles,
 )
 
+SIGNS = 0.4  # of the drawings show the plain sign for a class
 FILL, LINE = 150.0, 255.0  # the tones of a filled drawing, as `fmnist.drawings` makes them of a person's
 
 
 def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """Every image as somebody may have drawn or photographed it: uint8 (B, 28, 28), its silhouettes and int64 (B,) -> uint8 (B, 28, 28)."""
     dice = Dice(len(images), generator)
-    return show(torch.stack([images, masks], 1).float() / 255, labels, dice.chance(0.5), generator)
+    source, drawing = torch.stack([images, masks], 1).float() / 255, dice.chance(0.5)
+    signs = drawing & dice.chance(SIGNS)
+    return show(torch.where(signs[:, None, None, None], icons.make(dice, labels), source), labels, drawing, generator)
 
 
 def show(source: Tensor, labels: Tensor, drawing: Tensor, generator: torch.Generator) -> Tensor:
@@ -103,8 +109,8 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     waist = _near(y + at(0.65, 0.9), pen)
     # In a drawing only these part a coat (its front) and a shirt (buttons, a collar) from a pullover: so they nearly always have them.
     front = torch.where(dice.chance(0.55)[:, None, None], zip_, open_)
-    lines = some(0.95, COAT) * front + some(0.35, COAT) * collar + some(0.3, COAT) * pocket + some(0.2, COAT) * dots
-    lines += some(0.2, SHIRT) * zip_ + some(0.85, SHIRT) * dots + some(0.8, SHIRT) * collar + some(0.12, SHIRT) * pocket
+    lines = some(0.95, COAT) * front + some(0.5, COAT) * collar + some(0.3, COAT) * pocket + some(0.35, COAT) * dots
+    lines += some(0.1, SHIRT) * zip_ + some(0.85, SHIRT) * dots + some(0.8, SHIRT) * collar + some(0.12, SHIRT) * pocket
     lines += (
         some(0.35, PULLOVER, COAT) * hem
         + some(0.4, TROUSER) * waist
@@ -115,7 +121,7 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     laces = _near(((x - y) / 0.2).frac().abs() - 0.5, pen / 0.2) * _near(
         torch.maximum((x - at(-0.2, 0.3)).abs() / 0.25, (y + at(-0.1, 0.2)).abs() / 0.2), torch.ones_like(pen)
     )
-    lines += some(0.3, SNEAKER, BOOT) * laces
+    lines += some(0.5, SNEAKER, BOOT) * laces
     # the straps of a flip-flop from above: from between the toes to both sides (along x, across y)
     toe = at(0.35, 0.65)
     strap = (
@@ -125,22 +131,6 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     )
     lines += some(0.8, SANDAL) * lying.pair[:, None, None] * strap
     return lines.clamp(max=1)
-
-
-def _largest(values: Tensor, side: int) -> Tensor:
-    """The largest value in a square around each pixel, `side` odd: float (B, H, W).
-
-    By doubling windows along each direction, which on a CPU costs a tenth of `max_pool2d`.
-    """
-    found = F.pad(values, [side // 2] * 4, value=-math.inf)
-    for direction in (1, 2):
-        reach = 1
-        while reach < side:
-            step = min(reach, side - reach)
-            length = found.shape[direction] - step
-            found = torch.maximum(found.narrow(direction, 0, length), found.narrow(direction, step, length))
-            reach += step
-    return found
 
 
 def _drawn(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
@@ -154,14 +144,15 @@ def _drawn(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     x, y = laid.origin.unbind(-1)
     neck = (x / dice.uniform(0.15, 0.4)[:, None, None]) ** 2 + ((y + 0.95) / dice.uniform(0.1, 0.4)[:, None, None]) ** 2 < 1
     neck = (top & neck).float() * pick(0.5)
-    grown, eroded = _largest(mask, 3), -_largest(-mask, 3)
+    grown, eroded = largest(mask, 3), -largest(-mask, 3)
     thin = mask - eroded
     edge = torch.maximum(thin, pick(0.6) * (grown - mask))
-    rim = neck + _largest(-neck, 3)
+    rim = neck + largest(-neck, 3)
     edge = torch.maximum(edge * (1 - neck), rim * mask)
     shape = mask * (1 - neck)
     slope = _slope(laid.tone)
-    inner = (slope > dice.uniform(0.12, 0.35)[:, None, None]).float() * eroded * pick(0.4)
+    nothing = (labels == NOTHING)[:, None, None] & (dice.uniform(0, 1) < 0.85)[:, None, None]  # other things are drawn with their parts
+    inner = (slope > dice.uniform(0.12, 0.35)[:, None, None]).float() * eroded * torch.maximum(pick(0.4), nothing.float())
     stray = (dice.clouds(4).abs() < 0.06).float() * (dice.clouds(5) > 0.9).float() * pick(0.25)
     lines = torch.maximum(torch.maximum(edge, torch.maximum(inner, stray)), _details(dice, laid, lying, labels) * mask * pick(0.95)) * (
         1 - neck * (1 - rim)

@@ -48,7 +48,7 @@ def images() -> torch.Tensor:
 
 
 def untrained(network: str) -> Model:
-    """A network with random weights, which has no judge."""
+    """A network with random weights."""
     torch.manual_seed(0)
     return Model(network, build(network).eval(), None, "0" * 64, Path())
 
@@ -60,15 +60,14 @@ def answers(file: Path, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 def test_onnxruntime_answers_as_pytorch_does(bundled: Model, exported: onnx_export.Exported, images: torch.Tensor):
-    assert bundled.judge is not None
     expected = evaluation.logits(bundled.network, images)
     probabilities, logits = answers(exported.file, images)
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
-    torch.testing.assert_close(probabilities, (expected / bundled.judge.temperature).softmax(1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(probabilities, expected.softmax(1), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("network", ["linear", "resnet"])  # one without convolutions, one with branches; the bundled one is the reference
-def test_a_model_without_a_judge_is_exported_with_its_own_probabilities(network: str, images: torch.Tensor, tmp_path: Path):
+def test_every_kind_of_network_is_exported(network: str, images: torch.Tensor, tmp_path: Path):
     model = untrained(network)
     file = onnx_export.export(model, tmp_path / "model.onnx").file
     probabilities, logits = answers(file, images[:50])
@@ -89,8 +88,8 @@ def test_what_is_scaled_already_is_refused(exported: onnx_export.Exported, image
         onnx_export.session(exported.file).run(None, {"images": (images[:1].float() / 255).numpy()})
 
 
-def test_the_file_says_what_it_is(bundled: Model, exported: onnx_export.Exported, images: torch.Tensor):
-    """Mean and spread are those of the training images; the temperature is what lies between the file's two outputs."""
+def test_the_file_says_what_it_is(bundled: Model, exported: onnx_export.Exported):
+    """Mean and spread are those of the training images."""
     said = onnx_export.session(exported.file).get_modelmeta().custom_metadata_map
     assert said["model"] == "bundled"
     assert said["weights_sha256"] == hash_file(prediction.BUNDLED)
@@ -99,9 +98,6 @@ def test_the_file_says_what_it_is(bundled: Model, exported: onnx_export.Exported
     assert said["preprocessing"] == onnx_export.PREPROCESSING
     pixels = data.load().train.images.double() / 255
     assert (float(said["mean"]), float(said["std"])) == pytest.approx((float(pixels.mean()), float(pixels.std())), abs=5e-5)
-    probabilities, logits = answers(exported.file, images)
-    between = logits.log_softmax(1).diff(dim=1) / probabilities.double().log().diff(dim=1)
-    assert float(said["temperature"]) == pytest.approx(float(between[probabilities.diff(dim=1).abs() > 0.1].median()), rel=1e-3)
 
 
 def test_a_colleague_without_pytorch_reads_the_classes(

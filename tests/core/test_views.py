@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fmnist import augment, data, outliers, poses, views
+from fmnist import augment, data, icons, morphology, outliers, poses, views
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.dice import Dice
-from fmnist.poses import BAG, FINE, GARMENT, PULLOVER, SANDAL, TROUSER
+from fmnist.poses import BAG, BOOT, FINE, GARMENT, PULLOVER, SANDAL, SNEAKER, T_SHIRT, TROUSER
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +51,16 @@ def test_the_largest_value_of_a_square_is_found_as_by_looking_at_every_pixel() -
     values = torch.randn(3, 12, 15, generator=torch.Generator().manual_seed(0))
     for side in (1, 3, 5, 9):
         by_hand = torch.nn.functional.max_pool2d(values[:, None], side, 1, side // 2)[:, 0]
-        assert torch.equal(views._largest(values, side), by_hand)
+        assert torch.equal(morphology.largest(values, side), by_hand)
 
 
 def unbent(size: int) -> poses.Pose:
     """Garments that lie as they are in the image."""
     zero, one, never = torch.zeros(size), torch.ones(size), torch.zeros(size, dtype=torch.bool)
     return poses.Pose(
-        turn=zero, lean=zero, width=one, mirror=one, body=0.5 * one, shoulder=-0.7 * one, bare=never, arms=zero, uneven=zero, legs=zero,
-        pair=never, alone=never, apart=1.15 * one, toes_out=zero, narrow=0.4 * one, height=one, bend=torch.zeros(size, 2, 5, 5),
+        turn=zero, lean=zero, width=one, taper=zero, mirror=one, body=0.5 * one, shoulder=-0.7 * one, bare=never, arms=zero, uneven=zero,
+        legs=zero, pair=never, behind=never, offset=torch.zeros(size, 2), alone=never, apart=1.15 * one, toes_out=zero, narrow=0.4 * one,
+        height=one, bend=torch.zeros(size, 2, 5, 5),
     )  # fmt: skip
 
 
@@ -104,6 +105,66 @@ def test_shoes_in_a_pair_are_two_and_mirror_each_other() -> None:
     middle = found[:, FINE // 2 - 1 : FINE // 2 + 1]
     assert not middle.any()
     assert found.any(0).sum() < found.any(1).sum(), "longer than wide"
+
+
+def test_a_shoe_behind_another_one_stands_where_it_was_put_and_is_covered_by_the_one_in_front() -> None:
+    image = box(16, 22, 2, 26)
+    alone = laid(image, unbent(1)).mask[0]
+    pose = replace(unbent(1), behind=torch.tensor([True]), offset=torch.tensor([[0.0, -0.8]]))
+    both = laid(image, pose).mask[0]
+    rows = both.any(1).nonzero()[:, 0]
+    assert int(rows[-1] - rows[0]) > int(alone.any(1).sum()) + 10, "two of them, one above the other"
+    assert len(rows) < int(rows[-1] - rows[0]) + 1, "with floor between them"
+
+
+def test_what_tapers_is_wider_above_than_below() -> None:
+    found = laid(box(3, 25, 8, 20), replace(unbent(1), taper=torch.tensor([0.3]))).mask[0]
+    rows = [row for row in width_of_rows(found) if row]
+    assert rows[3] > 1.3 * rows[-4]
+
+
+# ---- the signs that people draw ----------------------------------------------------------------------------------------------------------
+
+
+def signs(label: int, count: int = 60) -> torch.Tensor:
+    """bool (count, 28, 28)"""
+    made = icons.make(dice(count), torch.full((count,), label))
+    assert made.shape == (count, 2, 28, 28)
+    assert ((made[:, 0] > 0) == (made[:, 1] > 0)).all(), "what has a tone is the shape"
+    return made[:, 1] > 0.5
+
+
+def heights(shapes: torch.Tensor) -> torch.Tensor:
+    return shapes.any(2).float().sum(1)
+
+
+@pytest.mark.parametrize("label", range(len(CLASS_NAMES)))
+def test_a_sign_is_neither_a_speck_nor_everything(label: int) -> None:
+    shares = signs(label).float().flatten(1).mean(1)
+    assert 0.03 < float(shares.min()) < float(shares.max()) < 0.9
+
+
+def test_shirts_and_trousers_are_the_same_on_both_sides() -> None:
+    for label in (T_SHIRT, PULLOVER, TROUSER):
+        assert torch.equal(signs(label), signs(label).flip(2))
+
+
+def test_trousers_have_two_legs_and_a_bag_a_handle_to_see_through() -> None:
+    low = signs(TROUSER)[:, 20]
+    assert (low.int().diff(dim=1).abs().sum(1) >= 4).float().mean() > 0.4, "two pieces side by side; others touch, and are spread later"
+    bags = signs(BAG)
+    crossings = bags.int().diff(dim=2).abs().sum(2).amax(1)
+    assert (crossings >= 4).float().mean() > 0.5
+
+
+def test_the_sleeves_of_a_pullover_are_longer_than_those_of_a_t_shirt_and_a_boot_is_higher_than_a_sneaker() -> None:
+    def low_outside(label: int) -> float:
+        """The share of signs with something beside the body at the height of the hip."""
+        return float(signs(label)[:, 16:20, :5].flatten(1).any(1).float().mean())
+
+    assert low_outside(PULLOVER) > 0.6
+    assert low_outside(T_SHIRT) < 0.2
+    assert float(heights(signs(BOOT)).median()) > float(heights(signs(SNEAKER)).median()) + 4
 
 
 @pytest.mark.parametrize("make", [views.make, outliers.make])
@@ -168,6 +229,22 @@ def test_cut_up_garments_and_mixtures_are_not_what_they_were_made_from(images: S
     assert not cut[:, :, 15:].any(), "no legs"
     mixed = outliers._mixed(dice(len(some)), source)
     assert not torch.equal(mixed, source)
+
+
+def test_skirts_and_hats_are_wider_below_than_above() -> None:
+    for make, share in ((outliers._skirts, 0.9), (outliers._hats, 0.8)):
+        shapes = make(dice(100))[:, 1] > 0
+        assert float((shapes.flatten(1).sum(1) > 20).float().mean()) > 0.95
+        widths = shapes.sum(2)
+        first = widths.gt(0).int().argmax(1)
+        assert float((widths.argmax(1) > first + 2).float().mean()) > share, "not widest at the top"
+
+
+def test_creatures_have_parts_of_other_tones_inside() -> None:
+    tone, shape = outliers._creatures(dice(100)).unbind(1)
+    assert float((shape.flatten(1).mean(1) > 0.05).float().mean()) > 0.9
+    tones = [len(values[inside > 0].unique()) for values, inside in zip(tone, shape, strict=True)]
+    assert sum(found >= 2 for found in tones) > 70
 
 
 def test_heaps_are_more_than_one_disc_or_box() -> None:

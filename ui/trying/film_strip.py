@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
+from ui import state
 from ui.picture.answers import share
 from ui.trying import judgement, settings_panel
 
@@ -41,8 +42,17 @@ def show(prepared: "Prepared", word: str, said: "Prediction", who: str | None) -
     )
     st.caption(
         f"Below each step is what {who or 'the model'} would have said if it had got the picture like this, only made grey and small. "
-        "The last one is what it did get."
+        f"The last one is what it did get{_also_asked(prepared, word)}."
     )
+
+
+def _also_asked(prepared: "Prepared", word: str) -> str:
+    """Which other views of the picture the answer is the mean of, as the end of a sentence."""
+    if not state.model(word).knows_pictures or prepared.kind == "image" or not prepared.found:
+        return ""
+    otherwise = {"drawing": "as lines alone", "photo": "cut out by colour alone"}[prepared.kind]
+    others = f"and {otherwise}, each of them mirrored too" if prepared.others else "and the same mirrored"
+    return f", {others}; what seems more familiar counts more"
 
 
 def panel() -> None:
