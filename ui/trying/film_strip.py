@@ -42,17 +42,18 @@ def show(prepared: "Prepared", word: str, said: "Prediction", who: str | None) -
     )
     st.caption(
         f"Below each step is what {who or 'the model'} would have said if it had got the picture like this, only made grey and small. "
-        f"The last one is what it did get{_also_asked(prepared, word)}."
+        f"The last one is what it did get.{_also_asked(prepared, word)}"
     )
 
 
 def _also_asked(prepared: "Prepared", word: str) -> str:
-    """Which other views of the picture the answer is the mean of, as the end of a sentence."""
+    """Which other views of the picture the answer is the mean of, as a sentence behind another one."""
     if not state.model(word).knows_pictures or prepared.kind == "image" or not prepared.found:
         return ""
-    otherwise = {"drawing": "as lines alone", "photo": "cut out by colour alone"}[prepared.kind]
-    others = f"and {otherwise}, each of them mirrored too" if prepared.others else "and the same mirrored"
-    return f", {others}; what seems more familiar counts more"
+    if not prepared.others:
+        return " It was also asked about the same mirrored, and the answer is the mean."
+    otherwise = {"drawing": "the lines alone", "photo": "the garment cut out by its colour alone"}[prepared.kind]
+    return f" It was also asked about {otherwise}, and about both mirrored; in the mean, what seems more familiar counts more."
 
 
 def panel() -> None:
