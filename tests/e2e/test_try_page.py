@@ -1,7 +1,6 @@
 """The Try page under a mouse, a finger and a keyboard: what is drawn is answered, and stays."""
 
 import base64
-import contextlib
 import io
 import re
 from collections.abc import Callable, Iterable
@@ -193,15 +192,12 @@ def test_without_a_mouse_samples_and_settings_and_the_uploader_are_reached(page:
     expect(outlines).to_be_visible()
     before = strip(page).last.locator("img").get_attribute("src")
     _tab_to(page, "Outlines")
-    outlines.scroll_into_view_if_needed()  # waits until nothing moves
-    for _ in range(4):  # a list closes when the page scrolls below it: then it is opened again
-        page.keyboard.type("Left")
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("Enter")
-        with contextlib.suppress(AssertionError):
-            expect(strip(page).last.locator("img")).not_to_have_attribute("src", before or "", timeout=10_000)
-            break
-        outlines.fill("")
+    _wait_until_still(page, outlines)  # a list closes when what is below it scrolls
+    page.keyboard.type("Left")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(outlines).to_have_attribute("aria-activedescendant", re.compile("."))
+    page.keyboard.press("Enter")
     expect(strip(page).last.locator("img")).not_to_have_attribute("src", before or "")
     settle(page)
     _tab_to(page, "Back to automatic")
@@ -211,6 +207,19 @@ def test_without_a_mouse_samples_and_settings_and_the_uploader_are_reached(page:
     settle(page)
     _tab_to(page, "Upload")
     _tab_to(page, "Paste a picture")
+
+
+def _wait_until_still(page: Page, element: Locator) -> None:
+    """Until an element has been in view at the same place for half a second, whatever opened or scrolled before."""
+    element.scroll_into_view_if_needed()
+    page.wait_for_function(
+        """element => {
+            const place = element.getBoundingClientRect().top, now = performance.now();
+            if (place !== window.fmPlace) [window.fmPlace, window.fmSince] = [place, now];
+            return now - window.fmSince > 500;
+        }""",
+        arg=element.element_handle(),
+    )
 
 
 def _tab_to(page: Page, name: str) -> None:
