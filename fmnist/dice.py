@@ -26,6 +26,14 @@ class Dice:
         """bool (B,)"""
         return self.uniform(0, 1) < share
 
+    def at(self, low: float, high: float) -> Tensor:
+        """`uniform`, to be spread over an image: float32 (B, 1, 1)."""
+        return self.uniform(low, high)[:, None, None]
+
+    def maybe(self, share: float) -> Tensor:
+        """`chance`, to be spread over an image: bool (B, 1, 1)."""
+        return self.chance(share)[:, None, None]
+
     def clouds(self, cells: int, side: int = 56) -> Tensor:
         """Smooth noise of mean 0 and spread about 1: float (B, side, side), as coarse as `cells` across."""
         return F.interpolate(self.normal(1, 1, cells, cells), size=(side, side), mode="bilinear", align_corners=True)[:, 0]

@@ -37,16 +37,8 @@ class _Pen:
     """Draws the shapes of a batch: each method bool (B, 28, 28)."""
 
     def __init__(self, dice: Dice) -> None:
-        self._dice = dice
+        self.at, self.maybe = dice.at, dice.maybe
         self._x, self._y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
-
-    def at(self, low: float, high: float) -> Tensor:
-        """float (B, 1, 1)"""
-        return self._dice.uniform(low, high)[:, None, None]
-
-    def maybe(self, share: float) -> Tensor:
-        """bool (B, 1, 1)"""
-        return self._dice.chance(share)[:, None, None]
 
     def sleeved(self, cuff: Tensor, out: Tensor, thick: Tensor) -> Tensor:
         """A body and two sleeves, which end at the height `cuff`, by `out` farther outside than they begin."""

@@ -42,10 +42,10 @@ def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generat
 def textures(count: int, generator: torch.Generator) -> Tensor:
     """Noise, fine and coarse, over the whole frame, as a photo without a garment gives: uint8 (count, 28, 28)."""
     dice = Dice(count, generator)
-    kind = dice.uniform(0, 1)[:, None, None]
+    kind = dice.at(0, 1)
     pixels, clouds, blots = dice.normal(1, SIDE, SIDE), dice.clouds(9, SIDE), dice.clouds(4, SIDE)
     field = torch.where(kind < 0.35, pixels, torch.where(kind < 0.7, clouds, blots))
-    shown = dice.uniform(40, 200)[:, None, None] + dice.uniform(5, 90)[:, None, None] * field
+    shown = dice.at(40, 200) + dice.at(5, 90) * field
     return shown.clamp(0, 255).round().to(torch.uint8)
 
 
@@ -76,8 +76,8 @@ def _heaps(dice: Dice) -> Tensor:
     parts = dice.uniform(2, PARTS + 1)
     for number in range(PARTS):
         part = _part(dice, x, y, 1.0 if number else 1.6) * (parts > number)[:, None, None]
-        tone = torch.where(part, dice.uniform(0.2, 1)[:, None, None], tone)
-        hole = part & dice.chance(0.15 if number else 0)[:, None, None]
+        tone = torch.where(part, dice.at(0.2, 1), tone)
+        hole = part & dice.maybe(0.15 if number else 0)
         shape = torch.where(hole, 0.0, torch.maximum(shape, part.float()))
     return torch.stack([tone, shape], 1)
 
@@ -85,26 +85,19 @@ def _heaps(dice: Dice) -> Tensor:
 def _creatures(dice: Dice) -> Tensor:
     """A body with what animals, faces, cars and flowers have: a head, rows of the same small part, rays: float (B, 2, 28, 28)."""
     x, y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
-
-    def at(low: float, high: float) -> Tensor:
-        return dice.uniform(low, high)[:, None, None]
-
-    def maybe(share: float) -> Tensor:
-        return dice.chance(share)[:, None, None]
-
+    at, maybe = dice.at, dice.maybe
     middle_x, middle_y, size, long = at(-0.15, 0.15), at(-0.15, 0.15), at(0.3, 0.65), at(-0.5, 0.7).exp()
     across, down = (x - middle_x) / long, (y - middle_y) * long
     angle = torch.atan2(down, across)
     bumps = at(0, 0.4) * torch.cos(at(2, 7).floor() * angle + at(0, 6.3)) + at(0, 0.15) * torch.cos(at(1, 4).floor() * angle + at(0, 6.3))
-    far = torch.hypot(across, down)
-    shape = far < size * (1 + bumps)
+    shape = torch.hypot(across, down) < size * (1 + bumps)
     tone = shape * at(0.3, 1.0)
     # legs, whiskers, petals, spokes: rays of the same length, all around or in a fan
     count, fan = at(3, 9).floor(), torch.where(maybe(0.5), 2 * math.pi, at(0.8, 2.5))
-    turn = (torch.atan2(y - middle_y, x - middle_x) - at(0, 2 * math.pi)) % (2 * math.pi)
+    turn, away = (torch.atan2(y - middle_y, x - middle_x) - at(0, 2 * math.pi)) % (2 * math.pi), torch.hypot(x - middle_x, y - middle_y)
     step = fan / count
-    aside = ((turn % step) - step / 2).abs() * torch.hypot(x - middle_x, y - middle_y)
-    rays = (aside < at(0.04, 0.1)) & (turn < fan) & (torch.hypot(x - middle_x, y - middle_y) < size * at(1.2, 2.2)) & maybe(0.45)
+    aside = ((turn % step) - step / 2).abs() * away
+    rays = (aside < at(0.04, 0.1)) & (turn < fan) & (away < size * at(1.2, 2.2)) & maybe(0.45)
     tone, shape = torch.where(rays & ~shape, at(0.3, 1.0), tone), shape | rays
     for share in (0.55, 0.3):  # a head, a tail, a roof
         side = at(0, 2 * math.pi)
@@ -127,10 +120,7 @@ def _creatures(dice: Dice) -> Tensor:
 def _skirts(dice: Dice) -> Tensor:
     """Narrow above, wide below, perhaps with a waistband and folds: float (B, 2, 28, 28), tone and shape."""
     x, y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
-
-    def at(low: float, high: float) -> Tensor:
-        return dice.uniform(low, high)[:, None, None]
-
+    at = dice.at
     waist, length = at(0.25, 0.6), at(0.3, 0.9)
     down = (y + length) / (2 * length)  # 0 at the waist, 1 at the hem
     half = waist * (1 + at(0.0, 1.2) * down.clamp(0, 1) ** at(0.5, 1.5)) + at(0, 0.04) * torch.sin(at(5, 30) * y)
@@ -144,28 +134,25 @@ def _skirts(dice: Dice) -> Tensor:
 def _hats(dice: Dice) -> Tensor:
     """A dome with a brim or a peak: float (B, 2, 28, 28), tone and shape."""
     x, y = poses.grid(SIDE, dice.generator.device)[0].unbind(-1)
-
-    def at(low: float, high: float) -> Tensor:
-        return dice.uniform(low, high)[:, None, None]
-
+    at = dice.at
     foot, wide = at(0.0, 0.4), at(0.35, 0.75)
     dome = (x / wide).square() + ((y - foot) / at(0.5, 1.3)).square() < 1
     dome = dome & (y < foot + at(0.0, 0.15))
-    aside = torch.where(dice.chance(0.6)[:, None, None], at(-0.1, 0.1), at(-0.6, 0.6))  # seen from the front, or from the side
+    aside = torch.where(dice.maybe(0.6), at(-0.1, 0.1), at(-0.6, 0.6))  # seen from the front, or from the side
     brim = ((x - aside) / (wide * at(0.7, 1.7))).square() + ((y - foot) / at(0.08, 0.45)).square() < 1
     brim = brim & (y > foot - at(0.0, 0.3))
-    shape = dome | brim & dice.chance(0.8)[:, None, None]
+    shape = dome | brim & dice.maybe(0.8)
     tone = torch.where(brim, at(0.2, 1.0), at(0.2, 1.0)) - at(0.0, 0.4) * ((x / wide).abs() % at(0.2, 0.6) < 0.06)
     return torch.stack([tone * shape, shape.float()], 1)
 
 
 def _part(dice: Dice, x: Tensor, y: Tensor, size: float) -> Tensor:
     """A disc, a box or a triangle somewhere: bool (B, 28, 28)."""
-    angle = dice.normal(0.5)[:, None, None] + dice.chance(0.3)[:, None, None] * math.pi / 2
-    across, down = x - dice.uniform(-0.6, 0.6)[:, None, None], y - dice.uniform(-0.6, 0.6)[:, None, None]
+    angle = dice.normal(0.5)[:, None, None] + dice.maybe(0.3) * math.pi / 2
+    across, down = x - dice.at(-0.6, 0.6), y - dice.at(-0.6, 0.6)
     across, down = angle.cos() * across + angle.sin() * down, angle.cos() * down - angle.sin() * across
     across, down = across / (size * dice.uniform(0.1, 0.55))[:, None, None], down / (size * dice.uniform(0.1, 0.55))[:, None, None]
-    kind = dice.uniform(0, 1)[:, None, None]
+    kind = dice.at(0, 1)
     disc = across.square() + down.square() < 1
     dome = disc & (down < 0.2)
     box = torch.maximum(across.abs(), down.abs()) < 0.9

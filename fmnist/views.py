@@ -91,9 +91,7 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     def some(share: float, *classes: int) -> Tensor:
         return (of(*classes) * dice.chance(share))[:, None, None]
 
-    def at(low: float, high: float) -> Tensor:
-        return dice.uniform(low, high)[:, None, None]
-
+    at = dice.at
     x, y = laid.origin.unbind(-1)
     pen = laid.scale * dice.uniform(1.0, 2.2) / FINE  # half the width of a line
     x = x - at(-0.08, 0.08)
@@ -108,7 +106,7 @@ def _details(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     hem = _near(y - at(0.72, 0.9), pen)
     waist = _near(y + at(0.65, 0.9), pen)
     # In a drawing only these part a coat (its front) and a shirt (buttons, a collar) from a pullover: so they nearly always have them.
-    front = torch.where(dice.chance(0.55)[:, None, None], zip_, open_)
+    front = torch.where(dice.maybe(0.55), zip_, open_)
     lines = some(0.95, COAT) * front + some(0.5, COAT) * collar + some(0.3, COAT) * pocket + some(0.35, COAT) * dots
     lines += some(0.1, SHIRT) * zip_ + some(0.85, SHIRT) * dots + some(0.8, SHIRT) * collar + some(0.12, SHIRT) * pocket
     lines += (
@@ -137,12 +135,12 @@ def _drawn(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     """Garments as lines, as filled lines and as flat shapes: float (B, 56, 56), 0-255."""
 
     def pick(share: float) -> Tensor:
-        return dice.chance(share)[:, None, None].float()
+        return dice.maybe(share).float()
 
     mask = laid.mask
     top = torch.isin(labels, torch.tensor((*TOPS, DRESS), device=labels.device))[:, None, None]
     x, y = laid.origin.unbind(-1)
-    neck = (x / dice.uniform(0.15, 0.4)[:, None, None]) ** 2 + ((y + 0.95) / dice.uniform(0.1, 0.4)[:, None, None]) ** 2 < 1
+    neck = (x / dice.at(0.15, 0.4)) ** 2 + ((y + 0.95) / dice.at(0.1, 0.4)) ** 2 < 1
     neck = (top & neck).float() * pick(0.5)
     grown, eroded = largest(mask, 3), -largest(-mask, 3)
     thin = mask - eroded
@@ -152,18 +150,18 @@ def _drawn(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor:
     shape = mask * (1 - neck)
     slope = _slope(laid.tone)
     nothing = (labels == NOTHING)[:, None, None] & (dice.uniform(0, 1) < 0.85)[:, None, None]  # other things are drawn with their parts
-    inner = (slope > dice.uniform(0.12, 0.35)[:, None, None]).float() * eroded * torch.maximum(pick(0.4), nothing.float())
+    inner = (slope > dice.at(0.12, 0.35)).float() * eroded * torch.maximum(pick(0.4), nothing.float())
     stray = (dice.clouds(4).abs() < 0.06).float() * (dice.clouds(5) > 0.9).float() * pick(0.25)
     lines = torch.maximum(torch.maximum(edge, torch.maximum(inner, stray)), _details(dice, laid, lying, labels) * mask * pick(0.95)) * (
         1 - neck * (1 - rim)
     )
     thick = torch.maximum(lines, lines.roll((1, 1), (1, 2)))
-    lines = torch.where(dice.chance(0.5)[:, None, None], thick, lines)
-    filled = torch.maximum(shape * dice.uniform(FILL - 40, FILL + 40)[:, None, None], lines * LINE)
+    lines = torch.where(dice.maybe(0.5), thick, lines)
+    filled = torch.maximum(shape * dice.at(FILL - 40, FILL + 40), lines * LINE)
     whole = (dice.clouds(7) > -1.4).float()
     outline = lines * LINE * torch.maximum(whole, pick(0.5))
-    flat = shape * dice.uniform(120, 255)[:, None, None]
-    kind = dice.uniform(0, 1)[:, None, None]
+    flat = shape * dice.at(120, 255)
+    kind = dice.at(0, 1)
     return torch.where(kind < 0.62, filled, torch.where(kind < 0.87, outline, flat))
 
 
@@ -208,24 +206,22 @@ def _photographed(dice: Dice, laid: Laid, lying: Pose, labels: Tensor) -> Tensor
 def _cut_out(dice: Dice, mask: Tensor) -> Tensor:
     """The garment's shape with a rough edge, now and then a bite missing or a piece of the floor left: float (B, 56, 56), 0 or 1."""
     soft = F.avg_pool2d(mask[:, None], 5, 1, 2)[:, 0]
-    rough = (soft + dice.uniform(0, 0.22)[:, None, None] * dice.clouds(18) > 0.5).float()
-    bites = (dice.clouds(6) > dice.uniform(0.9, 1.8)[:, None, None]).float() * dice.chance(0.3)[:, None, None]
-    floor = (dice.clouds(5) > 1.5).float() * dice.chance(0.2)[:, None, None]
+    rough = (soft + dice.at(0, 0.22) * dice.clouds(18) > 0.5).float()
+    bites = (dice.clouds(6) > dice.at(0.9, 1.8)).float() * dice.maybe(0.3)
+    floor = (dice.clouds(5) > 1.5).float() * dice.maybe(0.2)
     return torch.maximum(rough * (1 - bites), floor)
 
 
 def _stripes(dice: Dice) -> Tensor:
     """Stripes, or checks: float (B, 56, 56)."""
     x, y = grid(FINE, dice.generator.device)[0].unbind(-1)
-    angle, often = dice.uniform(0, math.pi)[:, None, None], dice.uniform(6, 26)[:, None, None]
+    angle, often = dice.at(0, math.pi), dice.at(6, 26)
     one, two = torch.sin(often * (x * angle.cos() + y * angle.sin())), torch.sin(often * (y * angle.cos() - x * angle.sin()))
-    return dice.uniform(0.05, 0.25)[:, None, None] * (one + two * dice.chance(0.4)[:, None, None])
+    return dice.at(0.05, 0.25) * (one + two * dice.maybe(0.4))
 
 
 def _print(dice: Dice, laid: Laid) -> Tensor:
     """A picture on the breast: float (B, 56, 56)."""
     x, y = laid.origin.unbind(-1)
-    far = (x / dice.uniform(0.1, 0.4)[:, None, None]) ** 2 + (
-        (y - dice.uniform(-0.5, 0.3)[:, None, None]) / dice.uniform(0.08, 0.4)[:, None, None]
-    ) ** 2
-    return (far < 1).float() * (dice.clouds(14) > 0).float() * dice.uniform(-0.7, 0.7)[:, None, None]
+    far = (x / dice.at(0.1, 0.4)) ** 2 + ((y - dice.at(-0.5, 0.3)) / dice.at(0.08, 0.4)) ** 2
+    return (far < 1).float() * (dice.clouds(14) > 0).float() * dice.at(-0.7, 0.7)
