@@ -51,6 +51,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
+def _columns(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> str:
+    """A table of one line a row; each column has a head and a pattern that the row fills."""
+    return _table(columns, ([pattern.format_map(row) for pattern in columns.values()] for row in rows))
+
+
 def _percent(share: float, places: int = 0) -> str:
     return f"{100 * share:.{places}f} %"
 
@@ -82,59 +87,46 @@ def profile(result: dict[str, Any]) -> str:
 
 
 def batch_sizes(result: dict[str, Any]) -> str:
-    head = ("images a step", "precision", "images a second", "ms a step")
-    return _table(
-        head,
-        (
-            (f"{row['batch_size']:,}", row["precision"], f"{row['images_per_second']:,}", f"{row['step_ms']:,.1f}")
-            for row in result["batch_sizes"]
-        ),
-    )
+    columns = {
+        "images a step": "{batch_size:,}",
+        "precision": "{precision}",
+        "images a second": "{images_per_second:,}",
+        "ms a step": "{step_ms:,.1f}",
+    }
+    return _columns(columns, result["batch_sizes"])
 
 
 def networks(result: dict[str, Any]) -> str:
-    head = ("network", "parameters", "multiplications an image", "precision", "images a second")
-    return _table(
-        head,
-        (
-            (row["network"], f"{row['parameters']:,}", f"{row['macs']:,}", row["precision"], f"{row['images_per_second']:,}")
-            for row in sorted(result["networks"], key=lambda row: row["macs"])
-        ),
-    )
+    columns = {
+        "network": "{network}",
+        "parameters": "{parameters:,}",
+        "multiplications an image": "{macs:,}",
+        "precision": "{precision}",
+        "images a second": "{images_per_second:,}",
+    }
+    return _columns(columns, sorted(result["networks"], key=lambda row: row["macs"]))
 
 
 def image_counts(result: dict[str, Any]) -> str:
-    head = ("training images", "images a second", "an epoch's steps", "its order", "its evaluation on 10,000 images")
-    return _table(
-        head,
-        (
-            (
-                f"{row['images']:,}",
-                f"{row['images_per_second']:,}",
-                f"{row['images'] / row['images_per_second']:.1f} s",
-                f"{row['plan_ms']:.1f} ms",
-                f"{row['evaluation_seconds']:.1f} s",
-            )
-            for row in result["image_counts"]
-        ),
-    )
+    columns = {
+        "training images": "{images:,}",
+        "images a second": "{images_per_second:,}",
+        "an epoch's steps": "{epoch_seconds:.1f} s",
+        "its order": "{plan_ms:.1f} ms",
+        "its evaluation on 10,000 images": "{evaluation_seconds:.1f} s",
+    }
+    return _columns(columns, (row | {"epoch_seconds": row["images"] / row["images_per_second"]} for row in result["image_counts"]))
 
 
 def memory(result: dict[str, Any]) -> str:
-    head = ("training images, mapped", "they take", "the process's own memory", "of files in memory", "images a second")
-    return _table(
-        head,
-        (
-            (
-                f"{row['images']:,}",
-                f"{row['data_mb']:,} MB",
-                f"**{row['anonymous_mb']:,} MB**",
-                f"{row['mapped_mb']:,} MB",
-                f"{row['images_per_second']:,}",
-            )
-            for row in result["memory"]
-        ),
-    )
+    columns = {
+        "training images, mapped": "{images:,}",
+        "they take": "{data_mb:,} MB",
+        "the process's own memory": "**{anonymous_mb:,} MB**",
+        "of files in memory": "{mapped_mb:,} MB",
+        "images a second": "{images_per_second:,}",
+    }
+    return _columns(columns, result["memory"])
 
 
 def picture(_: dict[str, Any]) -> str:

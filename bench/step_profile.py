@@ -13,7 +13,8 @@ from bench.training_speed import limit, turn
 from fmnist import data
 from fmnist.config import preset
 from fmnist.events import Done, Epoch, Step
-from fmnist.training import TrainState, begin, fit
+from fmnist.train_state import TrainState
+from fmnist.training import begin, fit
 
 WARM_STEPS, STEPS = 16, 64
 GROUPS = {  # the first group with one of these in the name of an operation, in small letters, has it

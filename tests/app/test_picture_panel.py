@@ -17,7 +17,7 @@ from fmnist.explain import occlusion
 from fmnist.prediction import Model, load, predict
 from fmnist.run import Run
 from fmnist.store import Store
-from fmnist.training import TrainState
+from fmnist.train_state import TrainState
 from tests.app.conftest import CONFIG, NOBODY
 from ui import thumbnails
 from ui.picture import answers, explanations, heat

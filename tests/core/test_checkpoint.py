@@ -15,7 +15,7 @@ from fmnist.liveness import this_process
 from fmnist.models import build
 from fmnist.run import Run, Status, folder
 from fmnist.store import Store
-from fmnist.training import TrainState
+from fmnist.train_state import TrainState
 
 CONFIG = TrainConfig(network="small", ema=0.9)
 

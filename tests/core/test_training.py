@@ -16,7 +16,8 @@ from fmnist.events import Done, Epoch, Step
 from fmnist.models import build
 from fmnist.schedule import learning_rate
 from fmnist.store import Store
-from fmnist.training import TrainState, fit
+from fmnist.train_state import TrainState
+from fmnist.training import fit
 
 SMALL = TrainConfig(network="small", epochs=2, batch_size=32, train_size=300, validation_size=100, precision="float32", learning_rate=1e-3)
 

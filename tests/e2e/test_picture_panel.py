@@ -10,7 +10,7 @@ from fmnist.config import TrainConfig
 from fmnist.events import Epoch
 from fmnist.run import Process, Status
 from fmnist.store import Store
-from fmnist.training import TrainState
+from fmnist.train_state import TrainState
 from tests.e2e.conftest import Server, settle
 
 pytestmark = pytest.mark.browser
