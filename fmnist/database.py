@@ -1,7 +1,8 @@
-"""The database of the run store: its four tables, and transactions that mean what they say, on SQLite and PostgreSQL.
+"""The database of the run store: its tables, and transactions that mean what they say, on SQLite and PostgreSQL.
 
 `runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
-epoch) and `checkpoints` (the files in the run folder and their SHA-256). Why it is so: docs/decisions/0005.
+epoch) and `checkpoints` (the files in the run folder and their SHA-256). Why it is so: docs/decisions/0005. A column that a later version
+adds may be NULL or has a `server_default`: databases of earlier versions get it when they are opened.
 """
 
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ RUNS = sa.Table(
     sa.Column("pid", sa.Integer),
     sa.Column("pid_started", sa.Double),
     sa.Column("host", sa.String(255)),
+    sa.Column("tags", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("archived", sa.Double),
+    sa.Column("binned", sa.Double),
+    sa.Column("origin", sa.String(32)),
+    sa.Column("sweep", sa.String(32)),
 )
 
 
@@ -105,12 +111,15 @@ class Database:
         self._engine.dispose()
 
     def _make_tables(self) -> None:
-        """The tables, where they are missing: a store that has them opens without writing, so on a full disk too."""
+        """The tables and columns that are missing: a store that has them all opens without writing, so on a full disk too."""
         with self.reading() as connection:
-            if sa.inspect(connection).has_table(RUNS.name):  # all of them were made in one transaction
+            if not _missing(connection):
                 return
         with self.writing(in_turn=True) as connection:
             META.create_all(connection)
+            for column in _missing(connection):
+                kind = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(sa.DDL(f"ALTER TABLE {column.table.name} ADD COLUMN {kind}"))
 
     @contextmanager
     def writing(self, *, in_turn: bool = False) -> Iterator[Connection]:
@@ -142,6 +151,14 @@ class Database:
         on_disk = self._engine.dialect.name == "sqlite"
         advice = "the disk has space and the folder can be written" if on_disk else "the server runs and FMNIST_DB names it"
         return f"The run store at {place} refused: {reason}. Check that {advice}."
+
+
+def _missing(connection: Connection) -> list[sa.Column]:
+    """The columns that a database does not have yet, because it is new or was made by an earlier version."""
+    inspector = sa.inspect(connection)
+    known = set(inspector.get_table_names()) & set(META.tables)
+    there = {name: {column["name"] for column in inspector.get_columns(name)} for name in known}
+    return [column for table in META.sorted_tables for column in table.columns if column.name not in there.get(table.name, ())]
 
 
 def _connect(url: str) -> Engine:

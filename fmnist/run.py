@@ -81,6 +81,11 @@ class Run:
     accuracy: float | None  # on the test split, at the end, 0-1
     loss: float | None
     restarts: int  # how often it was started again; a reader that sees this change reads its curve anew
+    tags: tuple[str, ...]
+    archived: float | None  # since when it is put aside: kept, but not in the way
+    binned: float | None  # since when it lies in the bin: out of sight, and brought back by an undo
+    origin: str | None  # the id of the run that this one was made from
+    sweep: str | None  # the id of the sweep that it is a trial of
     process: Process | None
 
     @property
@@ -150,6 +155,7 @@ def from_row(row: Any) -> Run:
             "damage": damage,
             "environment": _json(values["environment"]) or {},
             "preview": _json(values["preview"]),
+            "tags": _words(values["tags"]),
             "process": process_of(row),
         }
     )
@@ -161,6 +167,14 @@ def _json(text: str | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
 
 
 def process_of(row: Any) -> Process | None:

@@ -40,13 +40,24 @@ class Store:
 
     # ---- creating and finding ----------------------------------------------------------------------------------------------------
 
-    def create(self, config: TrainConfig, *, device: str, name: str | None = None, token: str | None = None) -> Run:
+    def create(
+        self,
+        config: TrainConfig,
+        *,
+        device: str,
+        name: str | None = None,
+        token: str | None = None,
+        origin: str | None = None,
+        sweep: str | None = None,
+    ) -> Run:
         """Put a training at the end of the queue.
 
         Args:
             device: where it will run: cpu, cuda or mps (`fmnist.device.resolve` turns "auto" into one).
             name: what the person calls it; "Run 7" if None.
             token: names one click; a second call with the same token returns the run of the first.
+            origin: the id of the run that this one is made from.
+            sweep: the id of the sweep that it is a trial of.
         """
         with self._database.writing(in_turn=True) as connection:
             if token and (row := connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()):
@@ -66,6 +77,8 @@ class Store:
                     device=device,
                     position=position,
                     created=time.time(),
+                    origin=origin,
+                    sweep=sweep,
                 )
                 .returning(RUNS)
             )

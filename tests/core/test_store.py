@@ -450,6 +450,22 @@ def test_a_store_that_is_closed_and_opened_again_has_everything(store: Store) ->
     again.close()
 
 
+def test_a_store_of_an_earlier_version_gets_the_columns_that_were_added_since(store: Store) -> None:
+    number = add(store)[0].number
+    store.close()
+    engine = sa.create_engine(store.url)
+    with engine.begin() as connection:
+        for column in ("tags", "archived", "origin"):
+            connection.execute(sa.text(f"ALTER TABLE runs DROP COLUMN {column}"))
+        connection.execute(sa.text("DROP TABLE steps"))
+    engine.dispose()
+    opened = Store(store.url)
+    run = opened.runs()[0]
+    assert (run.number, run.tags, run.archived, run.origin) == (number, (), None, None)
+    assert opened.steps(run.id) == []
+    opened.close()
+
+
 def test_the_database_and_the_run_folders_lie_in_the_home(home: Path) -> None:
     store = Store()
     run = add(store)[0]
