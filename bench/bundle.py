@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, familiarity, poses, prediction, views
+from fmnist import checkpoint, data, device, evaluation, familiarity, prediction, views
 from fmnist.calibration import fit_temperature
 from fmnist.config import TrainConfig, preset
 from fmnist.data import Split
@@ -49,10 +49,7 @@ def main() -> None:
 def _calibrate(network: Classifier, held_back: Split) -> float:
     """Divide the last layer by the temperature that suits held-back images and their views; returns it."""
     generator = torch.Generator().manual_seed(0)
-    masks = poses.silhouettes(held_back.images, held_back.labels)
-    places = torch.arange(len(held_back)).split(500)
-    viewed = [views.make(held_back.images[rows], masks[rows], held_back.labels[rows], generator) for rows in places]
-    logits = evaluation.logits(network, torch.cat([held_back.images, *viewed]))
+    logits = evaluation.logits(network, torch.cat([held_back.images, views.of_split(held_back, generator)]))
     temperature = fit_temperature(logits, held_back.labels.repeat(2))
     with torch.no_grad():
         for values in network.head.parameters():

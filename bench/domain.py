@@ -100,6 +100,8 @@ def _labelled(folder: Path) -> list[Labelled]:
             rows = list(csv.DictReader(file, restval=""))
     except OSError as error:
         raise PictureError(f"The labels of {folder} cannot be read: {error.strerror}. The folder needs a file labels.csv.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PictureError(f"{folder / 'labels.csv'} is not a CSV file in UTF-8: {error}.") from error
     if missing := [name for name in COLUMNS if not rows or name not in rows[0]]:
         raise PictureError(f"{folder / 'labels.csv'} has no {', '.join(missing)}; a line of names and a line for each picture are needed.")
     return [

@@ -12,9 +12,7 @@ from fmnist.calibration import calibration_error
 from fmnist.data import CLASS_NAMES, Split
 from fmnist.models import NUM_CLASSES
 
-BATCH = (
-    100  # images at once on a processor: for 250 each layer takes its memory anew from the kernel, 90,000 page faults, a fifth of the time
-)
+BATCH = 100  # images at once on a processor: for 250 the layers take memory anew from the kernel, which costs a fifth of the time
 GPU_BATCH = 250  # nothing of the kind there, but every batch has to be started
 Z = 1.959963984540054  # of a 95 % interval: the normal distribution is below it 97.5 % of the time
 CONFUSED_WITH = 2  # classes that are named as the ones a class is most confused with

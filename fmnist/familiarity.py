@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fmnist import checkpoint, outliers, poses, views
+from fmnist import checkpoint, evaluation, outliers, poses, views
 from fmnist.augment import normalised
 from fmnist.data import Split
 from fmnist.errors import CheckpointError
@@ -52,7 +52,7 @@ def judge(images: Tensor) -> Tensor:
         CheckpointError: its file is missing or damaged.
     """
     network = load()
-    return torch.cat([network(some) for some in images.split(500)])
+    return torch.cat([network(some) for some in images.split(evaluation.BATCH)])
 
 
 def learn(train: Split, steps: int = STEPS, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Familiarity:

@@ -79,5 +79,11 @@ def test_a_folder_without_labels_is_told_what_it_needs(folder: Path) -> None:
         domain.main([str(folder)])
 
 
+def test_labels_that_are_no_text_are_a_sentence(folder: Path) -> None:
+    (folder / "labels.csv").write_bytes(b"file,kind,source_class,accept,family\nboot.png,photo,\xff\xfe,,\n")
+    with pytest.raises(SystemExit, match=r"labels\.csv is not a CSV file in UTF-8"):
+        domain.main([str(folder)])
+
+
 def test_each_class_belongs_to_one_family() -> None:
     assert sorted(name for names in domain.FAMILIES.values() for name in names) == sorted(data.CLASS_NAMES)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui import boundary, judged, state, thumbnails
-from ui.background import Job
 from ui.labels import duration, plain
 from ui.picture import clock
 
@@ -26,7 +25,7 @@ def show(model_word: str, image: "Tensor", label: int, own: int | None, *, key: 
         label: its true label.
         own: where the image itself stands among the training images, so that it is not its own neighbour; None for a test image.
     """
-    train = _looked_through(judged.begin(model_word, "train"), key)
+    train = looked_through(model_word, key)
     if train is None:
         return
     from fmnist.data import CLASS_NAMES
@@ -56,8 +55,9 @@ def _nearest(train: "Outputs", features: "Tensor", own: int | None) -> "tuple[Te
     return indices[others][:COUNT], likeness[others][:COUNT]
 
 
-def _looked_through(job: "Job[Outputs]", key: str) -> "Outputs | None":
-    """What the model says of the training images; None while it is being found out or after an error, which is shown."""
+def looked_through(word: str, key: str) -> "Outputs | None":
+    """What a model says of the training images; None while it is being found out or after an error, which is shown."""
+    job = judged.begin(word, "train")
     if job.error:
         boundary.show(job.error)
         st.button("Try again", icon=":material/refresh:", key=f"{key}.again", on_click=job.begin)

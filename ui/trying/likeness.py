@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from ui import boundary, judged, state, thumbnails
-from ui.labels import duration
-from ui.picture import clock
+from ui import state, thumbnails
+from ui.picture import lookalikes
 from ui.trying.film_strip import STYLE
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from fmnist.prediction import Model
 
 COUNT = 5
-TICK_SECONDS = 1.0
 
 
 def show(image: "Tensor", guess: int, word: str) -> None:
@@ -58,15 +56,7 @@ def _looked_through(word: str) -> "Outputs | None":
             help="For this the model looks at all 60,000 training images, once. It takes a minute or so in the background.",
         )
         return None
-    job = judged.begin(word, "train")
-    if job.error:
-        boundary.show(job.error)
-        st.button("Try again", icon=":material/refresh:", key="try.nearest.again", on_click=job.begin)
-    elif job.result is None:
-        left = f" About {duration(job.seconds_left)} left." if job.seconds_left else ""
-        st.progress(job.fraction, text=f"Looking at all training images, once for this model.{left}")
-        clock.look_again(TICK_SECONDS, key="try.nearest.clock")
-    return job.result
+    return lookalikes.looked_through(word, "try.nearest")
 
 
 def _on_disk(word: str) -> bool:

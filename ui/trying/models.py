@@ -53,7 +53,7 @@ def warming() -> "background.Job[bool]":
 
 def called(word: str) -> str:
     """What a model is called above its answer."""
-    return "The bundled model" if word == model_choice.BUNDLED else model_choice.names().get(word, word)
+    return model_choice.names().get(word, word)
 
 
 @st.cache_resource(show_spinner=False)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
-MOST_BYTES = 8_000_000
+from fmnist.decoding import MOST_BYTES
+
 _FILES = Path(__file__).with_suffix("")
 _draw = component(
     "paste",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
+from fmnist.decoding import MOST_BYTES
 from fmnist.errors import PictureError
 from ui import boundary, csv_file, state, thumbnails
 from ui.labels import plain
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fmnist.prediction import Model, Prediction
 
 TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
-MOST_MEGABYTES = 8
+MOST_MEGABYTES = MOST_BYTES // 1_000_000
 MOST_FILES = 200
 THUMBNAIL = 72  # pixels
 PREVIEW = 400
