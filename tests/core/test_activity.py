@@ -16,11 +16,12 @@ def test_a_network_without_relus_has_no_share() -> None:
 
 def test_units_that_nothing_can_wake_are_counted() -> None:
     model = build("mlp").eval()
+    parts = dict(model.named_parameters())
     with torch.no_grad():
-        model.body[1].weight[:64] = 0.0  # type: ignore[index]  # 64 of 512 + 128 units
-        model.body[1].bias[:64] = -1.0  # type: ignore[index]
-        model.body[3].bias += 100.0  # type: ignore[index]  # the others of both layers speak
-        model.body[1].bias[64:] += 100.0  # type: ignore[index]
+        for name in ("body.1", "body.3"):
+            parts[f"{name}.weight"].zero_()
+            parts[f"{name}.bias"].fill_(1.0)
+        parts["body.1.bias"][:64] = -1.0  # of 512 + 128 units
     assert silent_share(model, IMAGES) == pytest.approx(64 / 640)
 
 

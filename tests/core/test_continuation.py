@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import history, runner
-from fmnist.checkpoint import checkpoints_folder
+from fmnist import history, runner, training
+from fmnist.checkpoint import checkpoints_folder, remove_run
 from fmnist.config import TrainConfig
 from fmnist.continuation import train_longer
 from fmnist.errors import CheckpointError, ConfigError
 from fmnist.home import runs_folder
 from fmnist.liveness import this_process
 from fmnist.run import Request, Run, Status, folder
+from fmnist.schedule import learning_rate
 from fmnist.store import Store
 
 CONFIG = TrainConfig(
@@ -41,13 +42,6 @@ def weights(store: Store, run: Run) -> str:
     return store.checkpoints(run.id)[0].weights_sha256
 
 
-def tensors(store: Store, run: Run) -> dict[str, object]:
-    """What the last checkpoint holds; its card names the config, so the bytes of two files may differ."""
-    from fmnist.checkpoint import read_tensors
-
-    return read_tensors(checkpoints_folder(run.id) / store.checkpoints(run.id)[0].weights)[0]
-
-
 def test_at_a_constant_rate_it_is_the_run_that_was_planned_so_long_bit_for_bit(plain_store: Store) -> None:
     whole = trained(plain_store, plain_store.create(CONFIG.model_copy(update={"epochs": 5}), device="cpu"))
     origin = trained(plain_store, plain_store.create(CONFIG, device="cpu"))
@@ -67,8 +61,6 @@ def test_at_a_constant_rate_it_is_the_run_that_was_planned_so_long_bit_for_bit(p
 
 
 def test_with_a_falling_rate_it_enters_the_longer_plan_where_the_origin_ended(plain_store: Store) -> None:
-    from fmnist.schedule import learning_rate
-
     origin = trained(plain_store, plain_store.create(CONFIG.model_copy(update={"schedule": "cosine"}), device="cpu"))
     longer = trained(plain_store, train_longer(plain_store, origin, 2))
     assert longer.config
@@ -78,8 +70,6 @@ def test_with_a_falling_rate_it_enters_the_longer_plan_where_the_origin_ended(pl
 
 
 def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_from_that_step(plain_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fmnist import training
-
     monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
     whole = trained(plain_store, plain_store.create(CONFIG, device="cpu"))
     origin = plain_store.create(CONFIG.model_copy(update={"epochs": 9}), device="cpu")
@@ -106,8 +96,6 @@ def test_a_second_click_is_the_same_run_and_leaves_no_files(plain_store: Store) 
 
 
 def test_it_outlives_its_origin(plain_store: Store) -> None:
-    from fmnist.checkpoint import remove_run
-
     origin = trained(plain_store, plain_store.create(CONFIG, device="cpu"))
     longer = train_longer(plain_store, origin, 1)
     remove_run(plain_store, origin.id)
