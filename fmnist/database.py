@@ -1,8 +1,9 @@
 """The database of the run store: its tables, and transactions that mean what they say, on SQLite and PostgreSQL.
 
 `runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
-epoch) and `checkpoints` (the files in the run folder and their SHA-256). Why it is so: docs/decisions/0005. A column that a later version
-adds may be NULL or has a `server_default`: databases of earlier versions get it when they are opened.
+epoch), `checkpoints` (the files in the run folder and their SHA-256) and `happenings` (what befell a run, and when). Why it is so:
+docs/decisions/0005. A column that a later version adds may be NULL or has a `server_default`: databases of earlier versions get it when
+they are opened.
 """
 
 from collections.abc import Iterator
@@ -55,6 +56,9 @@ RUNS = sa.Table(
     sa.Column("binned", sa.Double),
     sa.Column("origin", sa.String(32)),
     sa.Column("sweep", sa.String(32)),
+    sa.Column("continues", sa.Integer),
+    sa.Column("rate_changes", sa.Text, nullable=False, server_default="[]"),  # JSON: [[step, factor], ...], see docs/decisions/0016
+    sa.Column("rate_request", sa.Double),
 )
 
 
@@ -79,6 +83,7 @@ EPOCHS = sa.Table(
         sa.Column(name, sa.Double, nullable=False)
         for name in ("seconds", "train_loss", "train_accuracy", "loss", "accuracy", "learning_rate", "images_per_second")
     ),
+    sa.Column("silent", sa.Double),
 )
 CHECKPOINTS = sa.Table(
     "checkpoints",
@@ -91,6 +96,16 @@ CHECKPOINTS = sa.Table(
     sa.Column("state", sa.String(80)),
     sa.Column("state_sha256", sa.String(64)),
     sa.Column("created", sa.Double, nullable=False),
+)
+HAPPENINGS = sa.Table(
+    "happenings",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.String(32), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("words", sa.Text),
 )
 
 

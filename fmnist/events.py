@@ -20,7 +20,7 @@ class Epoch:
     """The figures of a finished epoch.
 
     `loss` and `accuracy` are of the monitor split: validation, or test where nothing is held back. The training figures are
-    means over the epoch while the network was changing, on augmented images.
+    means over the epoch while the network was changing, on augmented images. `silent` is of the first pictures of the monitor split.
     """
 
     epoch: int
@@ -32,6 +32,7 @@ class Epoch:
     accuracy: float
     learning_rate: float
     images_per_second: float
+    silent: float | None = None  # the share of ReLU channels that are zero on every picture that was looked at, 0-1; None: no ReLU
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,18 @@ class Lesson:
 def lesson(state: TrainState, stock: augment.Stock) -> Lesson:
     """The epoch that a training is in."""
     config = state.config
-    steps = range(state.epoch * config.steps_per_epoch, (state.epoch + 1) * config.steps_per_epoch)
-    rates = torch.tensor([learning_rate(config, step) for step in steps], dtype=state.rate.dtype, device=state.rate.device)
-    shares = torch.tensor([1 - min(config.ema, (1 + step) / (10 + step)) for step in steps], device=state.device)
-    return Lesson(config, stock, augment.plan(config, state.epoch, len(stock.split), state.device), rates, shares)
+    shares = torch.tensor([1 - min(config.ema, (1 + step) / (10 + step)) for step in _steps(state)], device=state.device)
+    return Lesson(config, stock, augment.plan(config, state.epoch, len(stock.split), state.device), rates(state), shares)
+
+
+def rates(state: TrainState) -> Tensor:
+    """The learning rates of the epoch that a training is in: (steps,), of the kind of `TrainState.rate`."""
+    found = [learning_rate(state.config, step, state.rate_changes) for step in _steps(state)]
+    return torch.tensor(found, dtype=state.rate.dtype, device=state.rate.device)
+
+
+def _steps(state: TrainState) -> range:
+    return range(state.epoch * state.config.steps_per_epoch, (state.epoch + 1) * state.config.steps_per_epoch)
 
 
 class Pace(Protocol):

@@ -45,6 +45,34 @@ class Request(StrEnum):
     CANCEL = "cancel"
 
 
+class Kind(StrEnum):
+    """What can happen to a run; the second half are the statuses in which a sitting ends."""
+
+    QUEUED = "queued"
+    STARTED = "started"  # a process has taken it
+    REWOUND = "rewound"  # goes on from a checkpoint, behind which something was lost
+    RATE = "rate"  # another learning rate from a step on
+    RESUMED = "resumed"
+    INTERRUPTED = "interrupted"  # its process had to go, and kept it to the step
+    CRASHED = "crashed"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line in the life of a run."""
+
+    at: float  # wall clock, seconds since the epoch
+    kind: str  # a Kind, or what a newer version calls one
+    step: int  # finished steps then
+    words: str | None
+
+
 @dataclass(frozen=True)
 class Process:
     """Who trains a run: a pid alone may have been given to somebody else since, so its start time belongs to it."""
@@ -86,6 +114,9 @@ class Run:
     binned: float | None  # since when it lies in the bin: out of sight, and brought back by an undo
     origin: str | None  # the id of the run that this one was made from
     sweep: str | None  # the id of the sweep that it is a trial of
+    continues: int | None  # the step of its origin from whose checkpoint it began; None: from fresh weights
+    rate_changes: tuple[tuple[int, float], ...]  # (step, factor): from this step on (0 = the first) the schedule times the factor
+    rate_request: float | None  # the factor that a person asked for, until a worker has taken it over
     process: Process | None
 
     @property
@@ -146,6 +177,9 @@ def from_row(row: Any) -> Run:
         damage = f"Its stored config cannot be read: {error}"
     if values["status"] not in set(Status) or values["request"] not in {None, *Request}:
         damage = f"Its stored status {values['status']!r} (asked: {values['request']!r}) is unknown; a newer version may have written it."
+    changes = _rate_changes(values["rate_changes"])
+    if changes is None:
+        damage = "Its stored changes of the learning rate cannot be read, so nobody knows how it was trained."
     return Run(
         **{
             **values,
@@ -156,6 +190,7 @@ def from_row(row: Any) -> Run:
             "environment": _json(values["environment"]) or {},
             "preview": _json(values["preview"]),
             "tags": _words(values["tags"]),
+            "rate_changes": changes or (),
             "process": process_of(row),
         }
     )
@@ -175,6 +210,14 @@ def _words(text: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
+
+
+def _rate_changes(text: str) -> tuple[tuple[int, float], ...] | None:
+    """None for what is not a list of pairs of numbers."""
+    try:
+        return tuple((int(step), float(factor)) for step, factor in json.loads(text))
+    except (ValueError, TypeError):
+        return None
 
 
 def process_of(row: Any) -> Process | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, history, memory
+from fmnist import checkpoint, data, device, evaluation, history, memory, revision
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
@@ -111,7 +111,7 @@ def _out_of_memory(run: Run) -> str:
 
 def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
     """The state to go on from, how its steps are made, and the splits on its device."""
-    if run.config is None:
+    if run.config is None or run.damage:
         raise StoreError(run.damage or "The config of this run is damaged.")
     store.describe(run.id, message="Checking the images…")
     dataset = data.load(say=log.info)
@@ -138,9 +138,18 @@ def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[Tra
     log.info("training %s on %s in %s (%s), from step %d", run.name, where, precision.name, precision.reason, state.step)
     log.info("its steps are %s (%s)", pace.name, pace.reason)
     store.rewind(run.id, state.step, state.epoch, state.seconds)
+    state.rate_changes = run.rate_changes
+    if run.rate_request:
+        _change_rate(store, run, state, run.rate_request)
     chosen = {"precision": precision.name, "precision_reason": precision.reason, "steps": pace.name, "steps_reason": pace.reason}
-    store.describe(run.id, message=None, environment={**device.describe(where), **chosen})
+    store.describe(run.id, message=None, environment={**device.describe(where), **chosen, **revision.describe()})
     return state, pace
+
+
+def _change_rate(store: Store, run: Run, state: TrainState, factor: float) -> None:
+    """From the next step on. The store knows it before the step is made: killed at any moment, the training does the same again."""
+    state.rate_changes = store.change_rate(run.id, state.step, factor)
+    log.info("the learning rate is the schedule times %g from step %d on", factor, state.step)
 
 
 def _follow(
@@ -156,17 +165,20 @@ def _follow(
     """Record every event and obey; returns how it ended, with everything saved that has to be."""
     for event in events:
         if isinstance(event, Step):
-            request = store.record(run.id, [event], preview=preview.when_due(event.step))
+            wish = store.record(run.id, [event], preview=preview.when_due(event.step))
         elif isinstance(event, Epoch):
             if state.monitored is not None:
                 history.record(run.id, event.epoch, state.monitored)
             store.commit(run.id, checkpoint.save(run.id, state), event)
             checkpoint.clear_states(store, run.id)
-            request = store.record(run.id, [], preview=preview.now(event.step))
+            wish = store.record(run.id, [], preview=preview.now(event.step))
             log.info("epoch %d: accuracy %.4f, loss %.4f", event.epoch, event.accuracy, event.loss)
         else:
             return Status.FINISHED
         watch(event)
+        request = wish if isinstance(wish, Request) else None
+        if isinstance(wish, float):
+            _change_rate(store, run, state, wish)
         if request == Request.CANCEL:
             return Status.CANCELLED
         between_epochs = state.step % state.config.steps_per_epoch == 0

@@ -1,6 +1,7 @@
 """The learning rate at each step, as pure arithmetic: the trainer, the preview on the Train page and the tests share it."""
 
 import math
+from collections.abc import Sequence
 
 from fmnist.config import TrainConfig
 
@@ -8,15 +9,22 @@ ONE_CYCLE_START = 1 / 25  # of the peak, as torch's OneCycleLR has it
 ONE_CYCLE_END = 1 / 1e4 / 25
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
+def learning_rate(config: TrainConfig, step: int, changes: Sequence[tuple[int, float]] = ()) -> float:
     """The learning rate with which a step is made.
 
     Args:
         step: 0 to config.total_steps - 1, over all epochs.
+        changes: (step, factor) by step: what a person changed while it trained. From that step on the schedule is multiplied by the
+            factor, until the next change.
 
     Source: one-cycle from Smith and Topin (arXiv 1708.07120) in the cosine form of torch.optim.lr_scheduler.OneCycleLR, cosine from
         Loshchilov and Hutter (arXiv 1608.03983) without restarts, warm-up linear.
     """
+    return _planned(config, step) * next((factor for first, factor in reversed(changes) if first <= step), 1.0)
+
+
+def _planned(config: TrainConfig, step: int) -> float:
+    """The learning rate as the config has it."""
     if config.schedule == "one-cycle":
         return config.learning_rate * _one_cycle(config, step)
     warm_steps = config.warmup * config.total_steps

@@ -1,6 +1,7 @@
 """The run store: what was asked for, how far it is, and every figure. The truth for all processes, in one database."""
 
 import json
+import math
 import re
 import time
 import uuid
@@ -11,12 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fmnist.config import TrainConfig
-from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, STEPS, Database
+from fmnist.config import TrainConfig, bounds
+from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
 from fmnist.home import database_url
-from fmnist.run import Checkpoint, Process, Request, Run, Status, clean_name, from_row, process_of
+from fmnist.run import Checkpoint, Happening, Kind, Process, Request, Run, Status, clean_name, from_row, process_of
 
 RESTART_LIMIT = 3  # crashes in a row without a new checkpoint, after which a run is given up
 
@@ -49,6 +50,8 @@ class Store:
         token: str | None = None,
         origin: str | None = None,
         sweep: str | None = None,
+        run_id: str | None = None,
+        start: Checkpoint | None = None,
     ) -> Run:
         """Put a training at the end of the queue.
 
@@ -58,6 +61,9 @@ class Store:
             token: names one click; a second call with the same token returns the run of the first.
             origin: the id of the run that this one is made from.
             sweep: the id of the sweep that it is a trial of.
+            run_id: an id that nobody has yet; a new one if None.
+            start: a checkpoint of the origin, whose files lie in the folder of `run_id` already: the run goes on from there, with the
+                origin's curve, figures and changes of the learning rate up to it.
         """
         with self._database.writing(in_turn=True) as connection:
             if token and (row := connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()):
@@ -65,10 +71,10 @@ class Store:
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(RUNS.c.position), 0) + 1)
             ).one()
-            row = connection.execute(
+            new = connection.execute(
                 sa.insert(RUNS)
                 .values(
-                    id=uuid.uuid4().hex,
+                    id=run_id or uuid.uuid4().hex,
                     number=number,
                     token=token,
                     name=clean_name(name) if name else f"Run {number}",
@@ -80,9 +86,12 @@ class Store:
                     origin=origin,
                     sweep=sweep,
                 )
-                .returning(RUNS)
-            )
-            return from_row(row.mappings().one())
+                .returning(RUNS.c.id)
+            ).scalar_one()
+            self._note(connection, new, Kind.QUEUED)
+            if start and origin:
+                self._inherit(connection, new, origin, start)
+            return from_row(connection.execute(sa.select(RUNS).where(RUNS.c.id == new)).mappings().one())
 
     def runs(self) -> list[Run]:
         """Every run, the newest first; damaged ones among them."""
@@ -150,9 +159,24 @@ class Store:
                 change: dict[str, Any] = {"request": request}
             elif status == Status.QUEUED or (status == Status.PAUSED and request != Request.PAUSE):
                 change = self._obey(connection, run_id, request)
+                self._note(connection, run_id, Kind(change["status"]))
             else:
                 raise StoreError(f"This run is {status.value}, so there is nothing to {request.value}.")
             return from_row(connection.execute(_update(run_id, change)).mappings().one())
+
+    def ask_rate(self, run_id: str, factor: float) -> Run:
+        """Ask for another learning rate: the schedule times a factor, from the next step that anybody makes. 1 is the plan again.
+
+        Raises:
+            StoreError: the run is finished, or the learning rate would be out of bounds.
+        """
+        with self._database.writing() as connection:
+            run, highest = self._row(connection, run_id), bounds("learning_rate").high or math.inf
+            if run.status == Status.FINISHED or run.config is None:
+                raise StoreError("This run is finished or damaged, so its learning rate cannot be changed. Train longer, or train again.")
+            if not 0 < run.config.learning_rate * factor <= highest:
+                raise StoreError(f"A learning rate must be above 0 and at most {highest:g}.")
+            return from_row(connection.execute(_update(run_id, {"rate_request": factor})).mappings().one())
 
     def resume(self, run_id: str) -> Run:
         """Put a paused, stopped, failed, diverged or cancelled run at the head of the queue; it goes on from its last checkpoint."""
@@ -162,6 +186,7 @@ class Store:
                 raise StoreError(f"This run is {status.value}, so there is nothing to resume.")
             head = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.position), 0) - 1).scalar_subquery()
             change = {"status": Status.QUEUED, "position": head, "request": None, "message": None, "ended": None, "crashes": 0}
+            self._note(connection, run_id, Kind.RESUMED)
             return from_row(connection.execute(_update(run_id, change)).mappings().one())
 
     def move(self, run_id: str, places: int) -> None:
@@ -220,10 +245,12 @@ class Store:
                 .returning(RUNS)
             )
             found = row.mappings().first()
+            if found:
+                self._note(connection, found["id"], Kind.STARTED)
             return from_row(found) if found else None
 
-    def record(self, run_id: str, steps: Sequence[Step], *, preview: dict[str, Any] | None = None) -> Request | None:
-        """Write points of the curve; returns what a person has asked for since.
+    def record(self, run_id: str, steps: Sequence[Step], *, preview: dict[str, Any] | None = None) -> Request | float | None:
+        """Write points of the curve; returns what a person has asked for since: to end the sitting, or a factor for the learning rate.
 
         Raises:
             StoreError: the run was deleted, or is not running any more.
@@ -235,14 +262,30 @@ class Store:
             last = steps[-1]
             change |= {"step": last.step, "seconds": last.seconds, "images_per_second": last.images_per_second}
         with self._database.writing() as connection:
-            status, request = self._lock(connection, run_id)
-            if status != Status.RUNNING:
-                raise StoreError(f"This run was taken away from its worker: it is {status.value} now.")
+            run = self._row(connection, run_id)
+            if run.status != Status.RUNNING:
+                raise StoreError(f"This run was taken away from its worker: it is {run.status.value} now.")
             if steps:
                 connection.execute(sa.insert(STEPS), [{"run": run_id, **asdict(step)} for step in steps])
             if change:
                 connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change))
-        return request
+        return run.request or run.rate_request
+
+    def change_rate(self, run_id: str, step: int, factor: float) -> tuple[tuple[int, float], ...]:
+        """Take over what was asked: from the step `step` on (0 = the first) the schedule times the factor.
+
+        To be told before that step is made: a training that is killed after it makes it again in the same way.
+
+        Returns:
+            All changes of the run, by step: a change that lay further on, before a rewind, is given up for this one.
+        """
+        with self._database.writing() as connection:
+            run = self._row(connection, run_id)
+            changes = *(change for change in run.rate_changes if change[0] < step), (step, factor)
+            still_open = None if run.rate_request == factor else run.rate_request
+            connection.execute(_update(run_id, {"rate_changes": json.dumps(changes), "rate_request": still_open}))
+            self._note(connection, run_id, Kind.RATE, f"the schedule times {factor:.4g}", step)
+        return changes
 
     def commit(self, run_id: str, checkpoint: Checkpoint, epoch: Epoch | None = None, seconds: float | None = None) -> None:
         """Make a checkpoint, whose files are on the disk already, the one that the run goes on from; with it an epoch's figures."""
@@ -266,8 +309,13 @@ class Store:
         return names
 
     def rewind(self, run_id: str, step: int, epoch: int, seconds: float) -> None:
-        """Forget every point and epoch after a checkpoint, before training goes on from it."""
+        """Forget every point and epoch after a checkpoint, before training goes on from it.
+
+        What was changed at a later step stays: the training comes there again, and shall be the same.
+        """
         with self._database.writing() as connection:
+            if (lost := self._row(connection, run_id).step - step) > 0:
+                self._note(connection, run_id, Kind.REWOUND, f"{lost} step{'s' * (lost > 1)} of the sitting before are made again", step)
             connection.execute(sa.delete(STEPS).where(STEPS.c.run == run_id, STEPS.c.step > step))
             connection.execute(sa.delete(EPOCHS).where(EPOCHS.c.run == run_id, EPOCHS.c.step > step))
             connection.execute(sa.delete(CHECKPOINTS).where(CHECKPOINTS.c.run == run_id, CHECKPOINTS.c.step > step))
@@ -293,6 +341,8 @@ class Store:
             change = {"message": _storable(message), **_NO_SITTING, **_in_status(status)}
             if request and not status.ended:
                 change |= self._obey(connection, run_id, request)
+            kind = Kind.INTERRUPTED if change["status"] == Status.QUEUED else Kind(change["status"])
+            self._note(connection, run_id, kind, change["message"])
             if accuracy is not None:
                 change |= {"accuracy": accuracy, "loss": loss}
             connection.execute(_update(run_id, change))
@@ -311,6 +361,7 @@ class Store:
             if row is None or row["status"] != Status.RUNNING or process_of(row) != process:
                 return from_row(row).status if row else Status.CANCELLED
             change: dict[str, Any] = {**_NO_SITTING, "crashes": row["crashes"] + 1}
+            self._note(connection, run_id, Kind.CRASHED)
             if request := from_row(row).request:
                 change |= self._obey(connection, run_id, request)
             elif row["crashes"] + 1 >= RESTART_LIMIT:
@@ -324,6 +375,8 @@ class Store:
                     "position": head,
                     "message": "Its process was killed; it goes on from its last checkpoint.",
                 }
+            if change["status"] != Status.QUEUED:
+                self._note(connection, run_id, Kind(change["status"]), change.get("message"))
             connection.execute(_update(run_id, change))
             return change["status"]
 
@@ -354,15 +407,46 @@ class Store:
         with self._database.reading() as connection:
             return [Checkpoint(**row) for row in connection.execute(query).mappings()]
 
+    def happenings(self, run_id: str) -> list[Happening]:
+        """What befell a run, the first thing first."""
+        query = sa.select(*list(HAPPENINGS.c)[2:]).where(HAPPENINGS.c.run == run_id).order_by(HAPPENINGS.c.id)
+        with self._database.reading() as connection:
+            return [Happening(**row) for row in connection.execute(query).mappings()]
+
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 
     def _lock(self, connection: Connection, run_id: str) -> tuple[Status, Request | None]:
         """Status and open request of a run, which nobody else changes before the transaction is over."""
+        run = self._row(connection, run_id)
+        return run.status, run.request
+
+    def _row(self, connection: Connection, run_id: str) -> Run:
+        """A run, which nobody else changes before the transaction is over."""
         row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_for_update()).mappings().first()
         if row is None:
             raise _unknown(run_id)
-        run = from_row(row)
-        return run.status, run.request
+        return from_row(row)
+
+    def _note(self, connection: Connection, run_id: str, kind: Kind, words: str | None = None, step: int | None = None) -> None:
+        """Write into the life of a run, in the transaction that changes it.
+
+        Args:
+            step: the one that the store knows it has finished, if None.
+        """
+        reached = sa.select(RUNS.c.step).where(RUNS.c.id == run_id).scalar_subquery() if step is None else step
+        connection.execute(sa.insert(HAPPENINGS).values(run=run_id, at=time.time(), kind=kind, step=reached, words=words))
+
+    def _inherit(self, connection: Connection, run_id: str, origin: str, start: Checkpoint) -> None:
+        """Give a new run what its origin had at a checkpoint."""
+        for table in (STEPS, EPOCHS):
+            others = [column for column in table.c if column.name != "run"]
+            rows = sa.select(sa.literal(run_id), *others).where(table.c.run == origin, table.c.step <= start.step)
+            connection.execute(sa.insert(table).from_select(["run", *(column.name for column in others)], rows))
+        connection.execute(sa.insert(CHECKPOINTS).values(run=run_id, **asdict(start)))
+        before = self._row(connection, origin)
+        changes = [change for change in before.rate_changes if change[0] < start.step]
+        reached = {"step": start.step, "epoch": start.epoch, "seconds": before.seconds, "continues": start.step}
+        connection.execute(_update(run_id, {**reached, "rate_changes": json.dumps(changes)}))
 
     def _obey(self, connection: Connection, run_id: str, request: Request) -> dict[str, Any]:
         """What obeying changes in a run that nobody trains. Stopping keeps the model; without one it is a cancellation."""
@@ -382,7 +466,8 @@ _NO_SITTING: dict[str, Any] = {"pid": None, "pid_started": None, "host": None, "
 
 def _in_status(status: Status) -> dict[str, Any]:
     """The columns that change with the status of a run that nobody trains."""
-    return {"status": status, "request": None, "ended": time.time() if status.ended else None}
+    given_up = {"ended": time.time(), "rate_request": None} if status.ended else {"ended": None}
+    return {"status": status, "request": None, **given_up}
 
 
 def _unknown(run_id: str) -> StoreError:

@@ -32,6 +32,7 @@ class TrainState:
         self.rate = torch.zeros((), device="cuda") if where == "cuda" else torch.zeros((), dtype=torch.float64)
         self.optimizer = _optimizer(config, self.model, self.rate)
         self.step = 0  # finished
+        self.rate_changes: tuple[tuple[int, float], ...] = ()  # of the learning rate, see fmnist.schedule; kept by the store
         self.seconds = 0.0  # in training steps, over all sittings
         self.epoch_loss = torch.zeros((), device=self.device)  # sum over the images of this epoch so far
         self.epoch_right = torch.zeros((), dtype=torch.int64, device=self.device)

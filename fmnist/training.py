@@ -7,28 +7,31 @@ TrainState between two events (fmnist.checkpoint). The state is the caller's and
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from fmnist import augment, device
+from fmnist.activity import silent_share
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.errors import DivergedError
 from fmnist.evaluation import logits, loss_and_accuracy
 from fmnist.events import Done, Epoch, Step
-from fmnist.pace import Lesson, Pace, choose, lesson
+from fmnist.pace import Lesson, Pace, choose, lesson, rates
 from fmnist.schedule import learning_rate
 from fmnist.train_state import TrainState
 
 REPORT_SECONDS = 0.25  # a point of the live curve this often: reading a number makes a GPU wait, so not at each step
+LOOKED_AT = 500  # pictures of the monitor split in which a ReLU channel may say something: less than a hundredth of an epoch's work
 
 
 def fit(state: TrainState, train: Split, monitor: Split, pace: Pace | None = None) -> Iterator[Step | Epoch | Done]:
     """Train from where the state is to the last epoch.
 
     Args:
-        state: changed in place; between two events it is consistent and may be saved.
+        state: changed in place; between two events it is consistent and may be saved, and its `rate_changes` may be replaced.
         train: the images to learn from, on the state's device.
         monitor: the images that each epoch is judged on, on the same device.
         pace: how steps are made; the fastest that this device can do if None.
@@ -52,8 +55,10 @@ def _steps(state: TrainState, lesson: Lesson, pace: Pace) -> Iterator[Step]:
     steps = state.config.steps_per_epoch
     end = (state.epoch + 1) * steps
     state.model.train()
-    curve = _Curve(state)
+    curve, changes = _Curve(state), state.rate_changes
     while state.step < end:
+        if state.rate_changes != changes:  # between two events somebody has changed the learning rate
+            lesson, changes = replace(lesson, rates=rates(state)), state.rate_changes
         state.step += pace.advance(lesson, state.step % steps)
         if curve.is_asked:  # the device has its next steps: now the host may wait for a number, and the caller may work
             yield curve.tell()
@@ -113,7 +118,7 @@ class _Curve:
         self._first, steps = self._last, state.config.steps_per_epoch
         if not math.isfinite(loss):
             raise DivergedError((self._last - 1) // steps + 1, self._last)
-        rate = learning_rate(state.config, self._last - 1)
+        rate = learning_rate(state.config, self._last - 1, state.rate_changes)
         return Step(self._last, self._last / steps, state.seconds, loss, rate, count * state.config.batch_size / seconds)
 
 
@@ -136,8 +141,9 @@ def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
         train_accuracy=train_accuracy,
         loss=loss,
         accuracy=accuracy,
-        learning_rate=learning_rate(config, state.step - 1),
+        learning_rate=learning_rate(config, state.step - 1, state.rate_changes),
         images_per_second=_speed(config, state.step, state.seconds),
+        silent=silent_share(state.evaluated, monitor.images[:LOOKED_AT]),
     )
 
 

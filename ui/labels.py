@@ -4,6 +4,7 @@ import math
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from fmnist.run import Status
@@ -69,6 +70,11 @@ def duration(seconds: float | None) -> str:
     raise AssertionError("a minute is the smallest size")
 
 
+def moment(when: float | None) -> str:
+    """A moment on the wall clock: "2026-03-01 12:00:00 UTC"."""
+    return "–" if when is None else datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def ago(moment: float, now: float | None = None) -> str:
     """How long ago a moment on the wall clock was: "just now", "5 minutes ago", "3 days ago"."""
     passed = (time.time() if now is None else now) - moment
@@ -85,3 +91,12 @@ def size(count: int) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} bytes"
+
+
+def setting(value: bool | float | str) -> str:
+    """The value of a hyperparameter: "on", "12,000", "0.004", "adamw"."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

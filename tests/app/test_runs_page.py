@@ -13,7 +13,7 @@ from fmnist.store import Store
 from ui.runs import run_page, run_table
 
 Visit = Callable[..., AppTest]
-TABS = ["Settings", "Environment", "Log", "Checkpoints", "Name and note"]
+TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"]
 
 
 def column(app: AppTest, name: str) -> list[Any]:

@@ -92,6 +92,24 @@ def test_a_training_stopped_between_two_reels_goes_on_as_if_nothing_had_been(sto
         _same(fresh, undisturbed)
 
 
+@pytest.mark.parametrize("after", [4, 6, 11])
+def test_a_changed_learning_rate_is_that_of_the_next_step_in_every_pace(after: int, splits: tuple[Split, Split]) -> None:
+    """In the middle of an epoch, at its end, in the second: the same as a training that knew of the change from the start."""
+    config = CONFIGS["adamw"]
+    for make in (_reeled, lambda state: Eager(state, "for the test")):
+        state = TrainState(config)
+        for _ in fit(state, *splits, make(state)):
+            if state.step >= after and not state.rate_changes:
+                state.rate_changes = ((state.step, 0.1),)
+        knowing = TrainState(config)
+        knowing.rate_changes = state.rate_changes
+        plain = TrainState(config)
+        list(fit(knowing, *splits, Eager(knowing, "for the test")))
+        list(fit(plain, *splits, Eager(plain, "for the test")))
+        _same(state, knowing)
+        assert not torch.equal(state.model.head.weight, plain.model.head.weight)
+
+
 def test_every_step_is_in_one_point_also_when_the_device_is_ahead(splits: tuple[Split, Split]) -> None:
     """The mean of an epoch is that of its points, each weighed by its steps: without augmentation and with full batches alone."""
     config = PLAIN.model_copy(update={"train_size": 292})  # 6 batches

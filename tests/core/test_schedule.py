@@ -116,3 +116,17 @@ def test_the_preview_of_a_short_training_has_each_step_once() -> None:
 def test_the_preview_of_a_single_step_is_that_step() -> None:
     one = TrainConfig(epochs=1, batch_size=100, train_size=100, validation_size=0, learning_rate=PEAK)
     assert curve(one) == [(0, PEAK)]
+
+
+def test_a_change_multiplies_the_schedule_from_its_step_on_until_the_next_change() -> None:
+    chosen, changes = config("cosine", 0.2), [(10, 0.5), (60, 3.0)]
+    plain = rates(chosen)
+    found = [learning_rate(chosen, step, changes) for step in range(100)]
+    assert found[:10] == plain[:10]
+    assert found[10:60] == [0.5 * rate for rate in plain[10:60]]
+    assert found[60:] == [3.0 * rate for rate in plain[60:]]
+
+
+def test_a_change_by_one_is_the_plan_to_the_last_bit() -> None:
+    chosen = config("one-cycle", 0.3)
+    assert [learning_rate(chosen, step, [(0, 1.0)]) for step in range(100)] == rates(chosen)

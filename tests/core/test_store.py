@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
-from fmnist.run import Checkpoint, Process, Request, Run, Status, clean_name, folder
+from fmnist.run import Checkpoint, Kind, Process, Request, Run, Status, clean_name, folder
 from fmnist.store import RESTART_LIMIT, Store
 
 ME = Process(pid=4321, started=1_700_000_000.123456789)
@@ -503,3 +503,155 @@ def test_a_file_that_is_no_database_is_a_sentence_and_is_left_as_it_is(home: Pat
     with pytest.raises(StoreError, match="not a database"):
         Store()
     assert file.read_bytes() == b"This is not a database. " * 100
+
+
+# ---- what befell a run ----
+
+
+def happened(store: Store, run: Run) -> list[tuple[str, int]]:
+    return [(each.kind, each.step) for each in store.happenings(run.id)]
+
+
+def test_the_life_of_a_run_is_written_down_in_its_order_with_the_step_and_the_reason(store: Store) -> None:
+    run = start(store)
+    train(store, run, 1)
+    store.ask(run.id, Request.PAUSE)
+    store.end(run.id, Status.PAUSED)
+    store.resume(run.id)
+    store.claim("cpu", ME, run.id)
+    store.record(run.id, [point(9), point(10)])
+    store.requeue_crashed(run.id, ME)
+    store.claim("cpu", ME, run.id)
+    store.rewind(run.id, 8, 1, 4.0)
+    store.end(run.id, Status.QUEUED, "the server was shut down")
+    store.claim("cpu", ME, run.id)
+    store.end(run.id, Status.DIVERGED, "the loss is no number")
+    assert happened(store, run) == [
+        (Kind.QUEUED, 0),
+        (Kind.STARTED, 0),
+        (Kind.PAUSED, 8),
+        (Kind.RESUMED, 8),
+        (Kind.STARTED, 8),
+        (Kind.CRASHED, 10),
+        (Kind.STARTED, 10),
+        (Kind.REWOUND, 8),
+        (Kind.INTERRUPTED, 8),
+        (Kind.STARTED, 8),
+        (Kind.DIVERGED, 8),
+    ]
+    found = store.happenings(run.id)
+    assert [each.at for each in found] == sorted(each.at for each in found)
+    assert [found[index].words for index in (0, 7, 8, 10)] == [
+        None,
+        "2 steps of the sitting before are made again",
+        "the server was shut down",
+        "the loss is no number",
+    ]
+
+
+def test_a_waiting_run_that_is_cancelled_and_one_that_is_given_up_say_so(store: Store) -> None:
+    waiting = add(store)[0]
+    store.ask(waiting.id, Request.CANCEL)
+    assert happened(store, waiting) == [(Kind.QUEUED, 0), (Kind.CANCELLED, 0)]
+    doomed = add(store)[0]
+    for _ in range(RESTART_LIMIT):
+        store.claim("cpu", ME, doomed.id)
+        store.requeue_crashed(doomed.id, ME)
+    assert [kind for kind, _ in happened(store, doomed)[-2:]] == [Kind.CRASHED, Kind.FAILED]
+    assert "memory" in (store.happenings(doomed.id)[-1].words or "")
+
+
+def test_what_was_refused_did_not_happen(store: Store) -> None:
+    run = start(store)
+    store.end(run.id, Status.FINISHED)
+    before = happened(store, run)
+    for act in (lambda: store.resume(run.id), lambda: store.ask(run.id, Request.STOP), lambda: store.ask_rate(run.id, 0.5)):
+        with pytest.raises(StoreError):
+            act()
+    store.requeue_crashed(run.id, ME)
+    assert happened(store, run) == before
+
+
+def test_a_deleted_run_takes_its_life_with_it(store: Store) -> None:
+    run = add(store)[0]
+    store.delete(run.id)
+    assert store.happenings(run.id) == []
+
+
+# ---- another learning rate ----
+
+
+def test_a_worker_is_told_the_factor_until_it_has_taken_it_over(store: Store) -> None:
+    run = start(store)
+    assert store.ask_rate(run.id, 0.5).rate_request == 0.5
+    assert store.record(run.id, [point(1)]) == 0.5
+    assert store.change_rate(run.id, 1, 0.5) == ((1, 0.5),)
+    assert store.record(run.id, [point(2)]) is None
+    now = store.get(run.id)
+    assert (now.rate_changes, now.rate_request) == (((1, 0.5),), None)
+    assert happened(store, run)[-1] == (Kind.RATE, 1)
+
+
+def test_who_wants_to_end_the_sitting_is_heard_first_and_the_factor_waits(store: Store) -> None:
+    run = start(store)
+    store.ask_rate(run.id, 0.5)
+    store.ask(run.id, Request.PAUSE)
+    assert store.record(run.id, [point(1)]) == Request.PAUSE
+    store.end(run.id, Status.PAUSED)
+    store.resume(run.id)
+    taken = store.claim("cpu", ME, run.id)
+    assert taken
+    assert taken.rate_request == 0.5
+    store.end(run.id, Status.STOPPED)
+    assert store.get(run.id).rate_request is None
+
+
+def test_a_later_wish_is_not_lost_by_taking_over_an_earlier_one(store: Store) -> None:
+    run = start(store)
+    store.ask_rate(run.id, 0.5)
+    store.ask_rate(run.id, 0.25)
+    store.change_rate(run.id, 1, 0.5)
+    assert store.record(run.id, [point(2)]) == 0.25
+
+
+def test_a_rewind_keeps_a_later_change_and_a_new_one_before_it_takes_its_place(store: Store) -> None:
+    run = start(store)
+    train(store, run, 1)
+    store.change_rate(run.id, 3, 0.5)
+    store.change_rate(run.id, 12, 0.1)
+    store.rewind(run.id, 8, 1, 4.0)
+    assert store.get(run.id).rate_changes == ((3, 0.5), (12, 0.1))
+    assert store.change_rate(run.id, 10, 2.0) == ((3, 0.5), (10, 2.0))
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, 10_001.0, float("nan"), float("inf")])
+def test_a_learning_rate_out_of_bounds_is_refused(store: Store, factor: float) -> None:
+    with pytest.raises(StoreError, match="above 0 and at most 10"):
+        store.ask_rate(start(store).id, factor)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[["a", 1]]', "null", "[[1, 2, 3]]"])
+def test_changes_that_cannot_be_read_make_a_damaged_run(store: Store, text: str) -> None:
+    run = start(store)
+    overwrite(store, "rate_changes = :text", text=text)
+    assert "changes of the learning rate" in (store.get(run.id).damage or "")
+
+
+# ---- a run that goes on from another ----
+
+
+def test_a_run_that_goes_on_from_another_has_its_curve_up_to_there_and_nothing_of_it_changes(store: Store) -> None:
+    origin = start(store)
+    train(store, origin, 2)
+    store.change_rate(origin.id, 5, 0.5)
+    store.change_rate(origin.id, 8, 0.1)  # after the checkpoint
+    before = store.get(origin.id)
+    longer = CONFIG.model_copy(update={"epochs": 4})
+    run = store.create(longer, device="cpu", origin=origin.id, run_id="ab" * 16, start=saved(8))
+    assert (run.id, run.origin, run.continues, run.status) == ("ab" * 16, origin.id, 8, Status.QUEUED)
+    assert (run.step, run.epoch, run.rate_changes) == (8, 1, ((5, 0.5),))
+    assert store.steps(run.id) == [point(step) for step in range(1, 9)]
+    assert store.epochs(run.id) == [figures(1)]
+    assert [(kept.step, kept.state) for kept in store.checkpoints(run.id)] == [(8, "8.state")]
+    assert store.get(origin.id) == before
+    assert len(store.steps(origin.id)) == 16

@@ -223,6 +223,16 @@ def test_every_step_uses_the_learning_rate_of_the_schedule(images: Split):
             assert event.learning_rate == learning_rate(config, event.step - 1)
 
 
+def test_a_change_of_the_learning_rate_is_told_with_the_steps_that_it_concerns(images: Split):
+    config = SMALL.model_copy(update={"epochs": 1})
+    state, told = TrainState(config), []
+    for event in fit(state, *_splits(images, config)):
+        told.append(event.learning_rate if not isinstance(event, Done) else None)
+        if event.step == 3:
+            state.rate_changes = ((state.step, 0.5),)
+    assert told == [*[1e-3] * 3, *[5e-4] * 4, 5e-4, None]
+
+
 def test_a_learning_rate_far_too_high_is_reported_as_divergence(images: Split):
     config = SMALL.model_copy(update={"network": "mlp", "optimizer": "sgd", "learning_rate": 10.0, "epochs": 50})
     with pytest.raises(DivergedError, match=r"diverged at epoch \d+, step \d+") as caught:

@@ -159,6 +159,32 @@ def test_paused_and_resumed_in_the_middle_of_an_epoch_gives_the_same_run(plain_s
     assert _figures(plain_store, run) == expected
 
 
+@pytest.mark.timeout(300)
+def test_a_learning_rate_changed_on_the_way_is_the_same_after_kills_bit_for_bit(plain_store: Store):
+    """Changed while it trains, and killed at once, before any checkpoint knows of it; against a run that knew both changes beforehand."""
+    run = plain_store.create(CONFIG, device="cpu")
+    for factor in (0.1, 3.0):
+        worker, before = _worker(), plain_store.get(run.id).rate_changes
+        last = before[-1][0] if before else 0
+        _wait_for(lambda last=last: _trains(plain_store, run) and plain_store.get(run.id).step > last, "training beyond the last change")
+        plain_store.ask_rate(run.id, factor)
+        _wait_for(lambda before=before: plain_store.get(run.id).rate_changes != before, "the change")
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        plain_store.requeue_crashed(run.id, plain_store.get(run.id).process)
+    assert _worker().wait(120) == 0
+    changed = plain_store.get(run.id)
+    assert [factor for _, factor in changed.rate_changes] == [0.1, 3.0]
+
+    knowing = plain_store.create(CONFIG, device="cpu")
+    for step, factor in changed.rate_changes:
+        plain_store.change_rate(knowing.id, step, factor)
+    assert _worker().wait(120) == 0
+    assert (changed.status, plain_store.get(knowing.id).status) == (Status.FINISHED, Status.FINISHED)
+    assert _figures(plain_store, run) == _figures(plain_store, knowing)
+    assert plain_store.epochs(run.id)[-1].learning_rate == 3.0 * CONFIG.learning_rate
+
+
 @pytest.mark.parametrize(
     ("request_", "ended"), [(Request.STOP, Status.STOPPED), (Request.CANCEL, Status.CANCELLED), (Request.PAUSE, Status.PAUSED)]
 )

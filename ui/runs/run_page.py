@@ -1,6 +1,5 @@
 """The page of one run: its curves, settings, environment, log and checkpoints, and what a person can change about it."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
@@ -8,8 +7,8 @@ import streamlit as st
 from fmnist.config import FIELDS, PRESETS, TrainConfig, group
 from fmnist.run import Run, Status, folder
 from ui import places, state
-from ui.labels import ago, duration, percent, plain, size
-from ui.runs import run_rows
+from ui.labels import ago, duration, moment, percent, plain, size
+from ui.runs import ancestry, events, run_rows
 from ui.training import run_panel
 
 BUSY_SECONDS = 1.0
@@ -21,14 +20,16 @@ def show(run_id: str) -> None:
     """Everything about one run. Raises StoreError if there is none with that id."""
     run = state.store().get(run_id)
     _panel(run)
+    ancestry.show(run)
     if run.note:
         with st.container(border=True):
             st.text(run.note)
-    settings, environment, log, checkpoints, note = st.tabs(
-        ["Settings", "Environment", "Log", "Checkpoints", "Name and note"], key="runs.tabs", on_change="rerun"
+    settings, happened, environment, log, checkpoints, note = st.tabs(
+        ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"], key="runs.tabs", on_change="rerun"
     )
     for tab, content in (
         (settings, _settings),
+        (happened, events.show),
         (environment, _environment),
         (log, _log),
         (checkpoints, _checkpoints),
@@ -93,26 +94,20 @@ def _in_words(value: Any) -> str:
 # ---- environment, log, checkpoints ---------------------------------------------------------------------------------------------------
 
 
-_FACTS = {"name": "Processor", "torch": "PyTorch"}
+_FACTS = {"name": "Processor", "torch": "PyTorch", "commit": "Commit of this code"}
 
 
 def _environment(run: Run) -> None:
     facts = {
         "Id": run.id,
-        "Created": f"{_moment(run.created)} ({ago(run.created)})",
-        "Started": _moment(run.started),
-        "Ended": _moment(run.ended),
+        "Created": f"{moment(run.created)} ({ago(run.created)})",
+        "Started": moment(run.started),
+        "Ended": moment(run.ended),
         "Training time": duration(run.seconds),
         "Folder": str(folder(run)),
         **{_FACTS.get(key, key.capitalize().replace("_", " ")): str(value) for key, value in run.environment.items()},
     }
     st.table({plain(key): plain(value) for key, value in facts.items()}, border="horizontal")
-
-
-def _moment(moment: float | None) -> str:
-    if moment is None:
-        return "–"
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _log(run: Run) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, group, parse, preset
+from fmnist.config import FIELDS, TrainConfig, bounds, choices, group, parse
 from fmnist.errors import ConfigError
-from ui.labels import plain
+from ui.labels import plain, setting
+from ui.training import starting_point
+from ui.training.starting_point import StartingPoint
 
 # How far one press of + or - goes, where 1 (whole numbers) or 0.05 (others) would be awkward.
 STEPS: Mapping[str, float] = {
@@ -32,37 +34,27 @@ class Answer:
 
     config: TrainConfig | None
     problem: str | None
+    origin: str | None = None  # the id of the run that the settings come from
 
 
 def show() -> Answer:
-    """Ask for every hyperparameter, starting from a preset; the answers outlive a change of the page."""
-    chosen = _pick_preset()
+    """Ask for every hyperparameter, starting from a preset or a run; the answers outlive a change of the page."""
+    point = starting_point.choose()
+    starting_point.fill_once(point, _fill)
     groups = list(dict.fromkeys(group(name) for name in FIELDS))
     basics, others = groups[0], groups[1:]
     _fields(basics)
     for name, tab in zip(others, st.tabs(others), strict=True):
         with tab:
             _fields(name)
-    answer = _answer()
-    _say_what_changed(chosen)
+    answer = _answer(point.origin)
+    _say_what_changed(point)
     return answer
 
 
-def _pick_preset() -> str:
-    """The preset, which may come from the address (?preset=best); picking one fills all fields."""
-    names = list(PRESETS)
-    chosen = st.segmented_control("Preset", names, default=names[0], required=True, key="preset", bind="query-params")
-    chosen = chosen or names[0]
-    if st.session_state.get("train.filled") != chosen:
-        _fill(chosen)
-    st.caption(plain(PRESETS[chosen][0]))
-    return chosen
-
-
-def _fill(name: str) -> None:
-    """Set all fields to those of a preset; only before they are shown, or in a callback."""
-    st.session_state["train.filled"] = name
-    for field, value in preset(name).model_dump().items():
+def _fill(config: TrainConfig) -> None:
+    """Set all fields; only before they are shown, or in a callback."""
+    for field, value in config.model_dump().items():
         st.session_state[_key(field)] = value
 
 
@@ -119,29 +111,21 @@ def _number(name: str) -> None:
     )
 
 
-def _answer() -> Answer:
+def _answer(origin: str | None) -> Answer:
     try:
-        return Answer(parse(_values()), None)
+        return Answer(parse(_values()), None, origin)
     except ConfigError as error:
         return Answer(None, str(error))
 
 
-def _say_what_changed(chosen: str) -> None:
-    """Which fields differ from the preset, and the way back."""
-    values, original = _values(), preset(chosen).model_dump()
+def _say_what_changed(point: StartingPoint) -> None:
+    """Which fields differ from the preset or the run, and the way back."""
+    values, original = _values(), point.config.model_dump()
     changed = [
-        f"{FIELDS[name].title} {_short(original[name])} → **{_short(values[name])}**" for name in FIELDS if values[name] != original[name]
+        f"{FIELDS[name].title} {setting(original[name])} → **{setting(values[name])}**" for name in FIELDS if values[name] != original[name]
     ]
     if not changed:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Changed from '{chosen}': " + " · ".join(changed), width="stretch")
-        st.button("Undo changes", icon=":material/undo:", type="tertiary", key="train.undo", on_click=_fill, args=(chosen,))
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        st.caption(f"Changed from {plain(point.name)}: " + " · ".join(changed), width="stretch")
+        st.button("Undo changes", icon=":material/undo:", type="tertiary", key="train.undo", on_click=_fill, args=(point.config,))

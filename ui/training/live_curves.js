@@ -82,6 +82,17 @@ function title(panel, x, y, look) {
   }
 }
 
+// Where somebody changed the learning rate.
+const line = (mark, suffix, look) => ({
+  type: "line", xref: `x${suffix}`, yref: `y${suffix} domain`, x0: mark.x, x1: mark.x, y0: 0, y1: 1,
+  line: { color: look.text, width: 1, dash: "dot" }, opacity: 0.6,
+})
+
+const factor = (mark, suffix, look) => ({
+  text: mark.text, xref: `x${suffix}`, yref: `y${suffix} domain`, x: mark.x, y: 1, xanchor: "left", yanchor: "top", xshift: 3,
+  showarrow: false, font: { size: 11, color: look.text },
+})
+
 const isEmpty = panel => panel.series.every(series => series.y.length === 0)
 
 const hint = (x, y, look) => ({
@@ -100,7 +111,7 @@ function drawing(data, width, look) {
     hovermode: "x unified", hoverlabel: { bgcolor: look.surface, bordercolor: look.grid, font: { color: look.text } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: look.text, activecolor: look.palette[0] },
     dragmode: touched() ? false : "zoom", // a finger scrolls the page; the buttons zoom
-    uirevision: data.revision, annotations: [],
+    uirevision: data.revision, annotations: [], shapes: [],
   }
   const all = []
   let index = 0
@@ -128,6 +139,8 @@ function drawing(data, width, look) {
         ...(panel.from_zero ? { range: [0, 1.08 * Math.max(...panel.series.flatMap(series => series.y), 1e-12)] } : {}),
       }
       layout.annotations.push(title(panel, across[0], up[1], look))
+      for (const mark of data.marks ?? []) layout.shapes.push(line(mark, suffix, look))
+      if (panel.from_zero) layout.annotations.push(...(data.marks ?? []).map(mark => factor(mark, suffix, look)))
       if (isEmpty(panel)) layout.annotations.push(hint((across[0] + across[1]) / 2, (up[0] + up[1]) / 2, look))
       all.push(...traces(panel, index, data, look))
       index += 1

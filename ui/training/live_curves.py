@@ -11,7 +11,6 @@ from typing import Any, get_args
 import streamlit as st
 from streamlit.components.v2 import component
 
-from fmnist.config import TrainConfig
 from fmnist.events import Epoch, Step
 from fmnist.run import Run
 from fmnist.store import Store
@@ -33,9 +32,9 @@ def draw(drawing: dict[str, Any], *, key: str) -> None:
     _draw(data=drawing, key=key)
 
 
-def curves(steps: Sequence[Step], epochs: Sequence[Epoch], config: TrainConfig | None, *, key: str, view: charts.View) -> None:
+def curves(steps: Sequence[Step], epochs: Sequence[Epoch], run: Run, *, key: str, view: charts.View) -> None:
     """The four curves of a training as somebody wants to see them."""
-    draw(charts.training(steps, epochs, config, view), key=key)
+    draw(charts.training(steps, epochs, run.config, view, run.rate_changes), key=key)
 
 
 def controls(key: str) -> charts.View:

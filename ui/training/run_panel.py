@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmnist.errors import StoreError
+from fmnist.errors import FmnistError
 from fmnist.events import Epoch, Step
 from fmnist.run import Request, Run, Status
 from ui import places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
-from ui.training import live_curves, prediction_strip
+from ui.training import diagnosis_panel, live_curves, longer_training, prediction_strip, rate_change, start, starting_point
 
 OBEYING = {Request.PAUSE: "Pausing after this step…", Request.STOP: "Stopping after this step…", Request.CANCEL: "Cancelling…"}
 
@@ -22,11 +22,13 @@ def show(run: Run, *, key: str) -> None:
         heading(run)
         _progress(run)
         message(run)
+        rate_change.say(run)
         _figures(run, steps, epochs)
         actions(run, key=key)
         if steps:
             view = live_curves.controls(key)
-            live_curves.curves(steps, epochs, run.config, key=f"{key}.chart.{run.id}", view=view)
+            live_curves.curves(steps, epochs, run, key=f"{key}.chart.{run.id}", view=view)
+        diagnosis_panel.show(run, steps, epochs, key=key)
         prediction_strip.show(run, key=f"{key}.strip.{run.id}")
 
 
@@ -106,7 +108,14 @@ def actions(run: Run, *, key: str) -> None:
             _button("Cancel", "close", key, run, lambda: store.ask(run.id, Request.CANCEL))
         elif run.status != Status.FINISHED and run.config:
             _button("Resume", "play_arrow", key, run, lambda: store.resume(run.id), tip="Goes on from the last checkpoint.")
-        if run.status not in (Status.RUNNING, Status.QUEUED) and st.query_params.get("run") != run.id:  # it is not open already
+        if rate_change.is_possible(run) and (factor := rate_change.ask(run, key)):
+            do(lambda: store.ask_rate(run.id, factor))
+        if longer_training.is_possible(run):
+            longer_training.ask(run, key)
+        at_rest = run.status not in (Status.RUNNING, Status.QUEUED)
+        if run.config and (at_rest or key == "runs"):
+            st.page_link(places.TRAIN, label="Train again with…", icon=":material/tune:", query_params=starting_point.query(run))
+        if at_rest and st.query_params.get("run") != run.id:  # it is not open already
             st.page_link(places.RUNS, label="Open in Runs", icon=":material/list_alt:", query_params={"run": run.id})
 
 
@@ -151,6 +160,6 @@ def do(act: Callable[[], object]) -> None:
     """Change something in the store, then draw the page anew; a refusal (somebody else was faster) is said, not an error page."""
     try:
         act()
-    except StoreError as error:
-        st.session_state["train.notice"] = str(error)
+    except FmnistError as error:
+        start.say_later(str(error))
     st.rerun()

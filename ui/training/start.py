@@ -22,6 +22,11 @@ def say_what_happened() -> None:
         st.toast(plain(notice))
 
 
+def say_later(words: str) -> None:
+    """Leave a sentence for the next drawing of the page."""
+    st.session_state[_NOTICE] = words
+
+
 def button(answer: Answer) -> None:
     """Ask for a name and start; where the form has no valid answer, say why instead."""
     if st.session_state.pop(f"{_NAME}.used", False):
@@ -33,24 +38,28 @@ def button(answer: Answer) -> None:
         "Start training", icon=":material/play_arrow:", type="primary", width="stretch", disabled=answer.config is None, key="train.start"
     )
     if clicked and answer.config:
-        _start(answer.config, st.session_state[_NAME].strip())
+        _start(answer.config, st.session_state[_NAME].strip(), answer.origin)
 
 
-def _start(config: TrainConfig, name: str) -> None:
+def _start(config: TrainConfig, name: str, origin: str | None) -> None:
     try:
-        run = _create(config, name)
+        run = _create(config, name, origin)
     except (ConfigError, StoreError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    before = [other for other in state.store().queue() if other.device == run.device and other.position < run.position]
-    before += [other for other in state.store().running() if other.device == run.device]
-    when = f"after {len(before)} other{'s' if len(before) > 1 else ''}" if before else "now"
-    st.session_state[_NOTICE] = f"{run.name} starts {when}."
+    say_later(f"{run.name} starts {turn(run)}.")
     st.session_state[f"{_NAME}.used"] = True
     st.rerun()
 
 
-def _create(config: TrainConfig, name: str) -> Run:
+def turn(run: Run) -> str:
+    """When a new run begins: "now", "after 2 others"."""
+    before = [other for other in state.store().queue() if other.device == run.device and other.position < run.position]
+    before += [other for other in state.store().running() if other.device == run.device]
+    return f"after {len(before)} other{'s' if len(before) > 1 else ''}" if before else "now"
+
+
+def _create(config: TrainConfig, name: str, origin: str | None) -> Run:
     """A new run at the end of the queue; the same one again for the second half of a double click.
 
     Raises:
@@ -59,8 +68,13 @@ def _create(config: TrainConfig, name: str) -> Run:
     """
     from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts a training
 
-    token, settings, at = st.session_state.get(_CLICK, ("", None, 0.0))
-    if settings != config or time.monotonic() - at > DOUBLE_CLICK_SECONDS:
+    return state.store().create(config, device=resolve(config.device), name=name or None, token=click(config), origin=origin)
+
+
+def click(settings: object) -> str:
+    """A token for this click: that of the last one, if it was on the same settings a moment ago."""
+    token, before, at = st.session_state.get(_CLICK, ("", None, 0.0))
+    if before != settings or time.monotonic() - at > DOUBLE_CLICK_SECONDS:
         token = uuid.uuid4().hex
-        st.session_state[_CLICK] = (token, config, time.monotonic())
-    return state.store().create(config, device=resolve(config.device), name=name or None, token=token)
+        st.session_state[_CLICK] = (token, settings, time.monotonic())
+    return token

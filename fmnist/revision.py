@@ -1,0 +1,24 @@
+"""Which version of this code is at work, as git has it."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def describe() -> dict[str, str]:
+    """The commit, and whether files were changed since; empty without git, and for a copy that is no repository of its own."""
+    top, commit, changed = _git("rev-parse", "--show-toplevel"), _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
+    if not top or not commit or changed is None or Path(top).resolve() != ROOT:
+        return {}
+    return {"commit": commit, "uncommitted_changes": "yes" if changed else "no"}
+
+
+def _git(*words: str) -> str | None:
+    """What git answers; None if it does not."""
+    command = ["git", "--no-optional-locks", "-C", str(ROOT), *words]  # without locks: it is only looked at
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

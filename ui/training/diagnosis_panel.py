@@ -1,0 +1,47 @@
+"""What is going on in a training, in words under its curves, each with the run that would answer it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fmnist import diagnosis
+from fmnist.config import FIELDS, TrainConfig
+from fmnist.diagnosis import Finding
+from fmnist.events import Epoch, Step
+from fmnist.run import Run, Status
+from ui import places
+from ui.labels import plain, setting
+from ui.training import starting_point
+
+
+def show(run: Run, steps: Sequence[Step], epochs: Sequence[Epoch], *, key: str) -> None:
+    """Nothing before the first step; one quiet line where nothing stands out."""
+    if run.config is None or not (steps or run.status == Status.DIVERGED):
+        return
+    found = diagnosis.diagnose(run.config, run.status, steps, epochs)
+    with st.container(key=f"{key}.diagnosis", gap="small"):
+        for finding in found:
+            _show(run, run.config, finding)
+        if not found:
+            st.caption(f":material/stethoscope: {plain(diagnosis.all_well(run.config, epochs))}")
+
+
+def _show(run: Run, config: TrainConfig, finding: Finding) -> None:
+    st.markdown(f":material/stethoscope: **{plain(finding.title)}.** {plain(finding.reason)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(finding.advice), width="content")
+        if finding.changes:
+            label = f"Next run: {next_run(config, finding)}"
+            st.page_link(
+                places.TRAIN,
+                label=plain(label),
+                icon=":material/tune:",
+                query_params=starting_point.query(run, finding.changes),
+                width="content",
+            )
+
+
+def next_run(config: TrainConfig, finding: Finding) -> str:
+    """The changes in words: "learning rate 0.1 → 0.01"."""
+    said = ((FIELDS[name].title or name, getattr(config, name), value) for name, value in finding.changes.items())
+    return ", ".join(f"{title.lower()} {setting(before)} → {setting(after)}" for title, before, after in said if before != after)
