@@ -33,8 +33,6 @@ from fmnist.store import Store
 Supervisor(Store()).start()
 time.sleep(900)
 """
-    "import time; from fmnist.store import Store; from fmnist.engines.local import Supervisor\nSupervisor(Store()).start()\ntime.sleep(900)"
-)
 
 
 @pytest.fixture
