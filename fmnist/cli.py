@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add(commands, "data", "find or fetch the dataset, verify it and describe it")
     _add_train(commands)
+    _add_sweep(commands)
     _add(commands, "runs", "list every run with its figures")
     _add(commands, "evaluate", "all figures of a model on the 10,000 test images").add_argument("model", metavar="MODEL", help=MODEL_HELP)
     errors = _add(commands, "errors", "every misclassified test image of a model, a line each")
@@ -60,14 +61,46 @@ def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = _add(commands, "train", "train a network; it shows up live in the dashboard")
-    train.add_argument("--preset", choices=tuple(config.PRESETS), help="where the hyperparameters start from: " + _presets())
-    train.add_argument("--config", type=Path, metavar="FILE", help="a JSON file of hyperparameters; it goes before the preset")
     train.add_argument("--name", help="what to call the run")
     train.add_argument("--resume", metavar="RUN", help="go on with a run that was paused or interrupted, instead of a new one")
+    _add_hyperparameters(train)
+
+
+def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sweep = _add(commands, "sweep", "search for better hyperparameters, chosen by validation images; every trial is a run")
+    sweep.add_argument(
+        "--search",
+        action="append",
+        metavar="FIELD=VALUES",
+        help="what to search, as often as needed: learning_rate=1e-4..1e-1:log is a range, batch_size=64,128 are values, "
+        "optimizer alone is all that is usual",
+    )
+    budget = sweep.add_mutually_exclusive_group()
+    budget.add_argument("--trials", type=int, help="how many configs to try (default 20)")
+    budget.add_argument("--minutes", type=float, help="how much training time to use, over all trials, instead")
+    sweep.add_argument("--sampler", choices=("tpe", "random"), help="tpe learns from the trials (with Optuna, then it is the default)")
+    sweep.add_argument(
+        "--halving",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="stop trials that are not among the best third (default)",
+    )
+    sweep.add_argument("--seed", type=int, default=0, help="the same seed proposes the same trials (default 0)")
+    sweep.add_argument("--name", help="what to call the sweep")
+    sweep.add_argument("--resume", metavar="SWEEP", help="go on with a sweep, by its number or id, instead of a new one")
+    _add_hyperparameters(sweep, without="seed")
+
+
+def _add_hyperparameters(command: argparse.ArgumentParser, without: str | None = None) -> None:
+    """Where a config comes from, as `chosen_config` reads it: a preset, a file, and a flag for each field."""
+    command.add_argument("--preset", choices=tuple(config.PRESETS), help="where the hyperparameters start from: " + _presets())
+    command.add_argument("--config", type=Path, metavar="FILE", help="a JSON file of hyperparameters; it goes before the preset")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for name, field in config.FIELDS.items():
+        if name == without:
+            continue
         title = config.group(name)
-        group = groups.setdefault(title, train.add_argument_group(f"hyperparameters: {title.lower()}"))
+        group = groups.setdefault(title, command.add_argument_group(f"hyperparameters: {title.lower()}"))
         names = [f"--{name.replace('_', '-')}"] + ([f"--{name}"] if "_" in name else [])
         words = f"{field.description} ({config.allowed(name)}; default {field.default})".replace("%", "%%")
         switch: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
@@ -79,7 +112,7 @@ def _presets() -> str:
 
 
 def chosen_config(options: argparse.Namespace) -> config.TrainConfig:
-    """The config that a `train` command line means: preset, then file, then flags.
+    """The config that a command line means: preset, then file, then flags.
 
     Raises:
         ConfigError: the file cannot be read, or a value is not allowed.
@@ -90,5 +123,5 @@ def chosen_config(options: argparse.Namespace) -> config.TrainConfig:
             base = config.parse(options.config.read_bytes(), base)
         except OSError as error:
             raise ConfigError(f"The config file {options.config} cannot be read: {error.strerror}.") from error
-    given = {name: getattr(options, f"field_{name}") for name in config.FIELDS}
+    given = {name: getattr(options, f"field_{name}", None) for name in config.FIELDS}
     return config.parse({name: value for name, value in given.items() if value is not None}, base)

@@ -102,6 +102,20 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
+def sweep(options: argparse.Namespace) -> int:
+    """`fmnist sweep`: exit status 1 when it is over and no trial was trained to its end."""
+    tuning.tune()
+    from fmnist import sweep_command
+    from fmnist.sweep import Sweeps, SweepStatus, best
+
+    store = Store()
+    found = sweep_command.search(store, options, err)
+    trials = Sweeps(store).trials(found.id)
+    if options.json:
+        _print_json(sweep_command.summary(found, trials))
+    return 0 if best(trials) or found.status != SweepStatus.FINISHED else 1
+
+
 def runs(options: argparse.Namespace) -> int:
     """`fmnist runs`"""
     every = Store().runs()

@@ -1,9 +1,9 @@
 """The database of the run store: its tables, and transactions that mean what they say, on SQLite and PostgreSQL.
 
 `runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
-epoch), `checkpoints` (the files in the run folder and their SHA-256) and `happenings` (what befell a run, and when). Why it is so:
-docs/decisions/0005. A column that a later version adds may be NULL or has a `server_default`: databases of earlier versions get it when
-they are opened.
+epoch), `checkpoints` (the files in the run folder and their SHA-256), `happenings` (what befell a run, and when) and `sweeps` (searches,
+whose trials are runs). Why it is so: docs/decisions/0005. A column that a later version adds may be NULL or has a `server_default`:
+databases of earlier versions get it when they are opened.
 """
 
 from collections.abc import Iterator
@@ -106,6 +106,21 @@ HAPPENINGS = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("words", sa.Text),
+)
+SWEEPS = sa.Table(
+    "sweeps",
+    META,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("token", sa.String(64), unique=True),  # one click = one sweep
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("device", sa.String(16), nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("proposed", sa.Integer, nullable=False, default=0),
+    sa.Column("resumed", sa.Integer, nullable=False, default=0),
+    sa.Column("message", sa.Text),
 )
 
 

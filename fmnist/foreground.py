@@ -16,13 +16,16 @@ from fmnist.store import Store
 POLL_SECONDS = 0.5
 
 
-def train_here(store: Store, run: Run, console: Console) -> Run:
+def train_here(store: Store, run: Run, console: Console, *, each_epoch: bool = True) -> Run:
     """Train a waiting run in this process as soon as its device is free; if a dashboard takes it first, watch it there.
 
     Ctrl-C keeps the run to the step, as paused.
+
+    Args:
+        each_epoch: leave a line for each epoch on the console.
     """
     assert run.config is not None
-    with _bar(console, run) as bar, _until_interrupted() as interrupted:
+    with _bar(console, run, each_epoch) as bar, _until_interrupted() as interrupted:
         while True:
             if run.status == Status.QUEUED:
                 claimed = _try_here(store, run, bar, interrupted)
@@ -69,17 +72,17 @@ def _until_interrupted() -> Iterator[threading.Event]:
 
 
 class _Bar:
-    """A line of progress on standard error, and a line for each epoch."""
+    """A line of progress on standard error, and perhaps a line for each epoch."""
 
-    def __init__(self, progress: Progress, run: Run) -> None:
+    def __init__(self, progress: Progress, run: Run, each_epoch: bool) -> None:
         assert run.config is not None
-        self._progress, self._config = progress, run.config
+        self._progress, self._config, self._each_epoch = progress, run.config, each_epoch
         self._task = progress.add_task(run.name, total=run.total_steps, words="starting", start=False)
 
     def show(self, event: Step | Epoch | Done) -> None:
         if isinstance(event, Step):
             self._update(event.step, f"loss {event.loss:.4f}  {event.images_per_second:,.0f} images/s")
-        elif isinstance(event, Epoch):
+        elif isinstance(event, Epoch) and self._each_epoch:
             self._progress.console.print(
                 f"epoch {event.epoch:>3}/{self._config.epochs}  train loss {event.train_loss:.4f}  accuracy {event.train_accuracy:.2%}"
                 f"   {self._config.monitor} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}",
@@ -96,7 +99,7 @@ class _Bar:
 
 
 @contextmanager
-def _bar(console: Console, run: Run) -> Iterator[_Bar]:
+def _bar(console: Console, run: Run, each_epoch: bool) -> Iterator[_Bar]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -104,5 +107,5 @@ def _bar(console: Console, run: Run) -> Iterator[_Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[words]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, run)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:  # a pipe would get empty lines
+        yield _Bar(progress, run, each_epoch)

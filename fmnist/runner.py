@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, history, memory, revision
+from fmnist import checkpoint, data, device, evaluation, history, memory, revision, sweeping
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
@@ -61,11 +61,11 @@ def _train(store: Store, run: Run, interrupted: threading.Event, then: Status, w
     """From the first image to the last figure; what it holds of the device's memory is in this frame alone."""
     state, pace, train_split, monitor = _prepare(store, run)
     events = fit(state, train_split, monitor, pace)
-    status = _follow(store, run, state, events, _Preview(state, monitor), interrupted, watch, then)
-    if status in (Status.FINISHED, Status.STOPPED):
+    status, why = _follow(store, run, state, events, _Preview(state, monitor), interrupted, watch, then)
+    if status in (Status.FINISHED, Status.STOPPED) and not why:
         _report(store, run, state, status)
     else:
-        store.end(run.id, status, _INTERRUPTED if interrupted.is_set() and status == then else None)
+        store.end(run.id, status, why)
 
 
 _INTERRUPTED = "Interrupted because its process had to go; everything up to that step is kept."
@@ -161,33 +161,37 @@ def _follow(
     interrupted: threading.Event,
     watch: Callable[[Step | Epoch | Done], None],
     then: Status,
-) -> Status:
-    """Record every event and obey; returns how it ended, with everything saved that has to be."""
+) -> tuple[Status, str | None]:
+    """Record every event and obey; returns how it ended, with everything saved that has to be, and why if nobody asked for it."""
     for event in events:
+        verdict = None
         if isinstance(event, Step):
             wish = store.record(run.id, [event], preview=preview.when_due(event.step))
         elif isinstance(event, Epoch):
             if state.monitored is not None:
                 history.record(run.id, event.epoch, state.monitored)
-            store.commit(run.id, checkpoint.save(run.id, state), event)
+            verdict = sweeping.verdict(store, run, event)
+            store.commit(run.id, checkpoint.save(run.id, state), event, verdict=verdict)
             checkpoint.clear_states(store, run.id)
             wish = store.record(run.id, [], preview=preview.now(event.step))
             log.info("epoch %d: accuracy %.4f, loss %.4f", event.epoch, event.accuracy, event.loss)
         else:
-            return Status.FINISHED
+            return Status.FINISHED, None
         watch(event)
         request = wish if isinstance(wish, Request) else None
         if isinstance(wish, float):
             _change_rate(store, run, state, wish)
         if request == Request.CANCEL:
-            return Status.CANCELLED
+            return Status.CANCELLED, None
+        if verdict:
+            return Status.STOPPED, verdict
         between_epochs = state.step % state.config.steps_per_epoch == 0
         if between_epochs and (isinstance(event, Step) or state.step == state.config.total_steps):
             continue  # the epoch is not judged yet, or nothing is left to do: the next event comes at once
         if request or interrupted.is_set():
             if not between_epochs:
                 store.commit(run.id, checkpoint.save(run.id, state), seconds=state.seconds)
-            return {Request.PAUSE: Status.PAUSED, Request.STOP: Status.STOPPED}.get(request, then) if request else then
+            return ({Request.PAUSE: Status.PAUSED, Request.STOP: Status.STOPPED}[request], None) if request else (then, _INTERRUPTED)
     raise AssertionError("fit ends with Done")
 
 

@@ -36,6 +36,11 @@ class Store:
         self.url = url or database_url()
         self._database = Database(self.url)
 
+    @property
+    def database(self) -> Database:
+        """For what keeps tables of its own beside the runs (fmnist.sweep)."""
+        return self._database
+
     def close(self) -> None:
         self._database.close()
 
@@ -287,8 +292,14 @@ class Store:
             self._note(connection, run_id, Kind.RATE, f"the schedule times {factor:.4g}", step)
         return changes
 
-    def commit(self, run_id: str, checkpoint: Checkpoint, epoch: Epoch | None = None, seconds: float | None = None) -> None:
-        """Make a checkpoint, whose files are on the disk already, the one that the run goes on from; with it an epoch's figures."""
+    def commit(
+        self, run_id: str, checkpoint: Checkpoint, epoch: Epoch | None = None, seconds: float | None = None, verdict: str | None = None
+    ) -> None:
+        """Make a checkpoint, whose files are on the disk already, the one that the run goes on from; with it an epoch's figures.
+
+        Args:
+            verdict: why its sweep stops it here; written down with the epoch, so that it holds whenever the process is killed.
+        """
         with self._database.writing() as connection:
             connection.execute(sa.delete(CHECKPOINTS).where(CHECKPOINTS.c.run == run_id, CHECKPOINTS.c.step == checkpoint.step))
             connection.execute(sa.insert(CHECKPOINTS).values(run=run_id, **asdict(checkpoint)))
@@ -298,6 +309,8 @@ class Store:
             if epoch:
                 connection.execute(sa.insert(EPOCHS).values(run=run_id, **asdict(epoch)))
                 change |= {"seconds": epoch.seconds, "images_per_second": epoch.images_per_second}
+            if verdict:
+                change |= {"request": Request.STOP, "message": verdict}
             connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change))
 
     def drop_states(self, run_id: str, before: int) -> list[str]:

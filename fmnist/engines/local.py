@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from fmnist import sweeping
 from fmnist.errors import StoreError
 from fmnist.home import home
 from fmnist.liveness import device_lock, find, is_held, run_lock, this_host
@@ -63,17 +64,13 @@ class Supervisor:
                 worker.process.wait()
 
     def tick(self) -> None:
-        """One round: bury the dead, requeue what they left, kill the disobedient, start workers for what waits."""
+        """One round: bury the dead, requeue what they left, kill the disobedient, let sweeps propose, start workers for what waits."""
         for device, worker in list(self._workers.items()):
             if worker.process.poll() is not None:
                 _let_go(worker)
                 del self._workers[device]
-        running = self._store.running()
-        for run in running:
-            if _is_dead(run):
-                status = self._store.requeue_crashed(run.id, run.process)
-                log.warning("the process of %s is gone; the run is %s now", run.id, status.value)
-        self._kill_disobedient(running)
+        self._kill_disobedient(requeue_dead(self._store))
+        sweeping.advance_all(self._store)
         for device in {run.device for run in self._store.queue()}:
             if device not in self._workers and not is_held(device_lock(device)):
                 self._workers[device] = _start(device, self._store.url)
@@ -100,6 +97,16 @@ class Supervisor:
             if time.monotonic() - since > OBEY_SECONDS and process and (found := find(process)):
                 log.warning("the worker of %s did not obey for %.0f seconds and is killed", run_id, OBEY_SECONDS)
                 _kill(found)
+
+
+def requeue_dead(store: Store) -> list[Run]:
+    """Put the runs whose process is gone back into the queue; returns those that were running, the dead among them."""
+    running = store.running()
+    for run in running:
+        if _is_dead(run):
+            status = store.requeue_crashed(run.id, run.process)
+            log.warning("the process of %s is gone; the run is %s now", run.id, status.value)
+    return running
 
 
 def _let_go(worker: _Worker) -> None:

@@ -1,0 +1,143 @@
+"""What a sweep does next. Stateless: each step looks at the store and takes the sweep one trial further, so whoever makes the steps may
+be killed between any two.
+
+The supervisor of the dashboard and the command line both call `advance`. Where the trials run is not decided here: a trial is a waiting
+run, and whoever trains runs takes it. One trial of a sweep is under way at a time.
+"""
+
+import logging
+
+from fmnist import halving
+from fmnist.errors import ConfigError, StoreError
+from fmnist.events import Epoch
+from fmnist.proposals import propose
+from fmnist.run import Request, Run, Status
+from fmnist.store import Store
+from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, token_of
+
+log = logging.getLogger(__name__)
+FAILURES = 3  # trials in a row that failed, after which a sweep waits for a person
+
+
+def begin(store: Store, spec: Spec, *, device: str, name: str | None = None, token: str | None = None) -> Sweep:
+    """A new sweep that has its first proposal, so that a space in which nothing is allowed is refused here and now.
+
+    Raises:
+        ConfigError: no config of the space is allowed, or the sampler is not installed.
+    """
+    propose(spec, 2, [])  # the first may be the base itself, which says nothing about the space
+    return Sweeps(store).create(spec, device=device, name=name, token=token)
+
+
+def advance_all(store: Store) -> None:
+    """One step of every running sweep."""
+    for sweep in Sweeps(store).running():
+        try:
+            advance(store, sweep)
+        except StoreError:
+            raise
+        except Exception as error:  # the edge of the supervisor: a bug in one sweep must not keep every other training from starting
+            log.exception("%s cannot go on", sweep.name)
+            Sweeps(store).change(
+                sweep.id, status=SweepStatus.PAUSED, message=f"An unexpected error: {error}. The dashboard's log says more."
+            )
+
+
+def advance(store: Store, sweep: Sweep) -> Sweep:
+    """Put the next trial into the queue if none is under way, or end the sweep when its budget is used up.
+
+    Returns:
+        The sweep as it is then.
+    """
+    sweeps = Sweeps(store)
+    trials = sweeps.trials(sweep.id)
+    if sweep.status != SweepStatus.RUNNING or under_way(trials):
+        return sweep
+    if sweep.spec is None:
+        return sweeps.change(
+            sweep.id, status=SweepStatus.PAUSED, message="What it searches cannot be read; a newer version may have made it."
+        )
+    if ended := _why_it_ends(sweep, sweep.spec, trials):
+        log.info("%s is %s: %s", sweep.name, *ended)
+        return sweeps.change(sweep.id, status=ended[0], message=ended[1])
+    return _next_trial(store, sweep, sweep.spec, trials)
+
+
+def _next_trial(store: Store, sweep: Sweep, spec: Spec, trials: list[Trial]) -> Sweep:
+    """The run is made first and counted then: whoever is killed in between makes it again, which its token turns into the first."""
+    number = sweep.proposed + 1
+    try:
+        config = propose(spec, number, [trial for trial in trials if trial.number < number])
+    except ConfigError as error:
+        return _wait(store, sweep, str(error))
+    if config is None:
+        return Sweeps(store).change(sweep.id, status=SweepStatus.FINISHED, message="Every config of the space was tried.")
+    name = f"{sweep.name} #{number}"
+    store.create(config, device=sweep.device, name=name, token=token_of(sweep.id, number), sweep=sweep.id)
+    return Sweeps(store).count(sweep.id, number)
+
+
+def _wait(store: Store, sweep: Sweep, message: str) -> Sweep:
+    """Let a sweep wait for a person."""
+    return Sweeps(store).change(sweep.id, status=SweepStatus.PAUSED, message=message)
+
+
+def under_way(trials: list[Trial]) -> Trial | None:
+    """The trial that waits, is trained, or is paused."""
+    return next((trial for trial in trials if not trial.run.status.ended), None)
+
+
+def _why_it_ends(sweep: Sweep, spec: Spec, trials: list[Trial]) -> tuple[SweepStatus, str | None] | None:
+    if spec.trials and sweep.proposed >= spec.trials:
+        return SweepStatus.FINISHED, None
+    if spec.minutes and sum(trial.run.seconds for trial in trials) >= 60 * spec.minutes:
+        return SweepStatus.FINISHED, None
+    last = [trial.run for trial in trials if trial.number > sweep.resumed][-FAILURES:]
+    if len(last) == FAILURES and all(run.status == Status.FAILED for run in last):
+        return SweepStatus.PAUSED, f"The last {FAILURES} trials failed. {last[-1].message or ''}".strip()
+    return None
+
+
+def verdict(store: Store, run: Run, epoch: Epoch) -> str | None:
+    """Why a trial is stopped after this epoch, as a sentence; None when it goes on, or is no trial of a sweep that halves.
+
+    It looks at the validation figures of the other trials alone, and only at what the store has of them.
+    """
+    if run.sweep is None or run.config is None or epoch.epoch not in halving.rungs(run.config.epochs):
+        return None
+    try:
+        spec = Sweeps(store).get(run.sweep).spec
+    except StoreError:  # the sweep was deleted: its last trial goes on as a run like any other
+        return None
+    if spec is None or not spec.halving:
+        return None
+    others = [trial.accuracy_after(epoch.epoch) for trial in Sweeps(store).trials(run.sweep) if trial.run.id != run.id]
+    needed = halving.cutoff([accuracy for accuracy in others if accuracy is not None])
+    if needed is None or epoch.accuracy >= needed:
+        return None
+    return (
+        f"Stopped early by its sweep: {epoch.accuracy:.2%} of the validation images after epoch {epoch.epoch}, "
+        f"where the best third has at least {needed:.2%}."
+    )
+
+
+def pause(store: Store, sweep: Sweep) -> Sweep:
+    """No further trial; the one that is under way is paused to the step."""
+    paused = Sweeps(store).change(sweep.id, status=SweepStatus.PAUSED, message=None)
+    if (trial := under_way(Sweeps(store).trials(sweep.id))) and trial.run.status != Status.PAUSED:
+        store.ask(trial.run.id, Request.PAUSE)
+    return paused
+
+
+def resume(store: Store, sweep: Sweep) -> Sweep:
+    """Go on where it was, with the trial that was paused.
+
+    Raises:
+        StoreError: it is finished.
+    """
+    if sweep.status == SweepStatus.FINISHED:
+        raise StoreError(f"{sweep.name} is finished: its budget is used up. Start another one to search on.")
+    trial = under_way(Sweeps(store).trials(sweep.id))
+    if trial and trial.run.status == Status.PAUSED:
+        store.resume(trial.run.id)
+    return Sweeps(store).change(sweep.id, status=SweepStatus.RUNNING, message=None, resumed=sweep.proposed)
