@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from fmnist import tuning
+from fmnist import bin, tuning  # noqa: A004 - the studio's bin
 from fmnist.engines.local import Supervisor
 from fmnist.errors import StoreError
 from fmnist.store import Store
@@ -39,9 +39,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
 
 
 async def _supervise() -> None:
-    supervisor = Supervisor(await _open_store())
+    store = await _open_store()
+    supervisor = Supervisor(store)
     supervisor.start()
     try:
+        await anyio.to_thread.run_sync(bin.clear, store)
         await anyio.sleep_forever()
     finally:
         with anyio.CancelScope(shield=True):

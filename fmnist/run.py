@@ -13,6 +13,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -167,15 +168,38 @@ def clean_name(name: str) -> str:
     return kept
 
 
+def clean_tag(tag: str) -> str:
+    """A tag: printable, in one line, at most 32 characters, without the commas and quotes that stand between and around tags.
+
+    Raises:
+        StoreError: nothing is left.
+    """
+    kept = "".join(letter if letter.isprintable() and letter not in ',"' else " " for letter in tag)
+    kept = " ".join(kept.split())[:32].strip()
+    if not kept:
+        raise StoreError("A tag needs at least one letter, and has no commas or quotes.")
+    return kept
+
+
+_STATUSES = {status.value: status for status in Status}
+_REQUESTS = {request.value: request for request in Request}
+_NUMBERS = {  # what stands in the place of a number that is none
+    **dict.fromkeys(("number", "position", "created", "epoch", "step", "seconds", "restarts"), 0),
+    **dict.fromkeys(("started", "ended", "images_per_second", "accuracy", "loss", "archived", "binned")),
+}
+_TEXTS = ("name", "note", "config", "device", "message", "environment", "preview", "tags", "origin", "sweep")
+
+
 def from_row(row: Any) -> Run:
     """A row as a Run; what cannot be read makes it a damaged one, never an exception."""
     values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host")}
-    config, damage = None, None
+    damage, config = _mend(values), None
     try:
-        config = parse(values["config"])
+        config = _parsed(values["config"])
     except ConfigError as error:
         damage = f"Its stored config cannot be read: {error}"
-    if values["status"] not in set(Status) or values["request"] not in {None, *Request}:
+    status, request = _STATUSES.get(values["status"]), _REQUESTS.get(values["request"])
+    if status is None or (request is None and values["request"] is not None):
         damage = f"Its stored status {values['status']!r} (asked: {values['request']!r}) is unknown; a newer version may have written it."
     changes = _rate_changes(values["rate_changes"])
     if changes is None:
@@ -183,8 +207,8 @@ def from_row(row: Any) -> Run:
     return Run(
         **{
             **values,
-            "status": Status(values["status"]) if values["status"] in set(Status) else Status.FAILED,
-            "request": Request(values["request"]) if values["request"] in set(Request) else None,
+            "status": status or Status.FAILED,
+            "request": request,
             "config": config,
             "damage": damage,
             "environment": _json(values["environment"]) or {},
@@ -194,6 +218,26 @@ def from_row(row: Any) -> Run:
             "process": process_of(row),
         }
     )
+
+
+@lru_cache(maxsize=4096)
+def _parsed(config: str) -> TrainConfig:
+    """Most of the time that a long list of runs takes, and the same every time: a stored config does not change."""
+    return parse(config)
+
+
+def _mend(values: dict[str, Any]) -> str | None:
+    """Put something of the right kind where SQLite holds something else; returns what was wrong, None if nothing was."""
+    wrong = [name for name in _NUMBERS if (value := values[name]) is not None and not _plausible(value)]
+    values |= {name: _NUMBERS[name] for name in wrong}
+    wrong += (texts := [name for name in _TEXTS if not isinstance(values[name], str | None)])
+    values |= {name: str(values[name]) for name in texts}
+    return f"What is stored as its {', '.join(wrong)} cannot be: it is of the wrong kind or out of all bounds." if wrong else None
+
+
+def _plausible(value: Any) -> bool:
+    """A number that can be a time or a count; none of them comes near a hundred billion."""
+    return isinstance(value, int | float) and abs(value) < 1e11
 
 
 def _json(text: str | None) -> dict[str, Any] | None:

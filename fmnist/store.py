@@ -5,7 +5,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,9 +17,12 @@ from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Databa
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
 from fmnist.home import database_url
-from fmnist.run import Checkpoint, Happening, Kind, Process, Request, Run, Status, clean_name, from_row, process_of
+from fmnist.run import Checkpoint, Happening, Kind, Process, Request, Run, Status, clean_name, clean_tag, from_row, process_of
 
 RESTART_LIMIT = 3  # crashes in a row without a new checkpoint, after which a run is given up
+_KEPT = RUNS.c.binned.is_(None)
+_ANY = sa.true()
+_WAITING = sa.and_(RUNS.c.status == Status.QUEUED, _KEPT)
 
 
 class Store:
@@ -98,21 +101,25 @@ class Store:
                 self._inherit(connection, new, origin, start)
             return from_row(connection.execute(sa.select(RUNS).where(RUNS.c.id == new)).mappings().one())
 
-    def runs(self) -> list[Run]:
-        """Every run, the newest first; damaged ones among them."""
-        with self._database.reading() as connection:
-            return [from_row(row) for row in connection.execute(sa.select(RUNS).order_by(RUNS.c.number.desc())).mappings()]
+    def runs(self, *, archived: bool = True) -> list[Run]:
+        """Every run that is not in the bin, the newest first; damaged ones among them.
+
+        Args:
+            archived: whether those that were put aside are wanted too.
+        """
+        wanted = _KEPT if archived else sa.and_(_KEPT, RUNS.c.archived.is_(None))
+        return self._select(sa.select(RUNS).where(wanted).order_by(RUNS.c.number.desc()))
+
+    def binned(self) -> list[Run]:
+        """What lies in the bin, the last deletion first."""
+        return self._select(sa.select(RUNS).where(~_KEPT).order_by(RUNS.c.binned.desc(), RUNS.c.number.desc()))
 
     def queue(self) -> list[Run]:
         """The waiting runs, the next one first."""
-        query = sa.select(RUNS).where(RUNS.c.status == Status.QUEUED).order_by(RUNS.c.position)
-        with self._database.reading() as connection:
-            return [from_row(row) for row in connection.execute(query).mappings()]
+        return self._select(sa.select(RUNS).where(_WAITING).order_by(RUNS.c.position))
 
     def running(self) -> list[Run]:
-        query = sa.select(RUNS).where(RUNS.c.status == Status.RUNNING).order_by(RUNS.c.number)
-        with self._database.reading() as connection:
-            return [from_row(row) for row in connection.execute(query).mappings()]
+        return self._select(sa.select(RUNS).where(RUNS.c.status == Status.RUNNING).order_by(RUNS.c.number))
 
     def get(self, run_id: str) -> Run:
         """One run by its whole id.
@@ -132,11 +139,11 @@ class Store:
         """One run as a person names it: its number, its id, a unique prefix of it, "latest" or "best" (highest test accuracy).
 
         Raises:
-            StoreError: nothing fits, or several runs do.
+            StoreError: nothing fits, or several runs do, or it lies in the bin.
         """
         runs = self.runs()
         if word in ("latest", "best"):
-            usable = [run for run in runs if run.accuracy is not None]
+            usable = [run for run in runs if run.accuracy is not None and run.archived is None]
             if not usable:
                 raise StoreError(f"There is no {word} run yet: train one first, or use the model 'bundled'.")
             return usable[0] if word == "latest" else max(usable, key=lambda run: run.accuracy or 0.0)
@@ -148,6 +155,8 @@ class Store:
             raise StoreError(
                 f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
             )
+        if any(word in (str(run.number), run.id) for run in self.binned()):
+            raise StoreError(f"The run {word!r} is in the bin. Bring it back on the Runs page, at the foot of the table.")
         raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
 
     # ---- what a person does --------------------------------------------------------------------------------------------------------
@@ -189,6 +198,8 @@ class Store:
             status, _ = self._lock(connection, run_id)
             if status in (Status.QUEUED, Status.RUNNING, Status.FINISHED):
                 raise StoreError(f"This run is {status.value}, so there is nothing to resume.")
+            if connection.execute(sa.select(RUNS.c.binned).where(RUNS.c.id == run_id)).scalar() is not None:
+                raise StoreError("This run is in the bin. Bring it back, then resume it.")
             head = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.position), 0) - 1).scalar_subquery()
             change = {"status": Status.QUEUED, "position": head, "request": None, "message": None, "ended": None, "crashes": 0}
             self._note(connection, run_id, Kind.RESUMED)
@@ -197,9 +208,7 @@ class Store:
     def move(self, run_id: str, places: int) -> None:
         """Move a waiting run: -1 is one place nearer to the head of the queue."""
         with self._database.writing(in_turn=True) as connection:
-            rows = connection.execute(
-                sa.select(RUNS.c.id, RUNS.c.position).where(RUNS.c.status == Status.QUEUED).order_by(RUNS.c.position)
-            ).all()
+            rows = connection.execute(sa.select(RUNS.c.id, RUNS.c.position).where(_WAITING).order_by(RUNS.c.position)).all()
             order = [row.id for row in rows]
             if run_id not in order:
                 raise StoreError("This run is not waiting any more.")
@@ -213,6 +222,38 @@ class Store:
 
     def annotate(self, run_id: str, note: str) -> None:
         self._change(run_id, note=note[:10_000])
+
+    def tag(self, run_ids: Sequence[str], *, add: Collection[str] = (), remove: Collection[str] = ()) -> None:
+        """Give runs tags, and take tags away from them.
+
+        Raises:
+            StoreError: a tag is empty.
+        """
+        new = [clean_tag(tag) for tag in add]
+        with self._database.writing() as connection:
+            rows = connection.execute(sa.select(RUNS).where(RUNS.c.id.in_(run_ids)).with_for_update()).mappings().all()
+            for run in map(from_row, rows):
+                tags = dict.fromkeys([*(tag for tag in run.tags if tag not in remove), *new])
+                connection.execute(sa.update(RUNS).where(RUNS.c.id == run.id).values(tags=json.dumps(list(tags), ensure_ascii=False)))
+
+    def archive(self, run_ids: Sequence[str]) -> None:
+        """Put runs aside: they are kept, and out of the way."""
+        self._set(run_ids, RUNS.c.archived.is_(None), archived=time.time())
+
+    def unarchive(self, run_ids: Sequence[str]) -> None:
+        self._set(run_ids, archived=None)
+
+    def bin(self, run_ids: Sequence[str]) -> list[str]:
+        """Throw runs into the bin, from where they can be brought back; what is being trained stays.
+
+        Returns:
+            The ids of those that are in the bin now and were not before; all of them have the same `binned`.
+        """
+        return self._set(run_ids, sa.and_(_KEPT, RUNS.c.status != Status.RUNNING), binned=time.time())
+
+    def restore(self, run_ids: Sequence[str]) -> None:
+        """Bring runs back from the bin, as they were."""
+        self._set(run_ids, binned=None)
 
     def delete(self, run_id: str) -> None:
         """Forget a run; its folder is the caller's to remove (`fmnist.checkpoint.remove_run`).
@@ -229,7 +270,7 @@ class Store:
 
     def claim(self, device: str, process: Process, run_id: str | None = None) -> Run | None:
         """Take the next waiting run of a device (or that one run), each by exactly one caller; None when nothing waits."""
-        waiting = sa.select(RUNS.c.id).where(RUNS.c.status == Status.QUEUED, RUNS.c.device == device)
+        waiting = sa.select(RUNS.c.id).where(_WAITING, RUNS.c.device == device)
         if run_id:
             waiting = waiting.where(RUNS.c.id == run_id)
         waiting = waiting.order_by(RUNS.c.position).limit(1).with_for_update(skip_locked=True)
@@ -409,10 +450,13 @@ class Store:
     def last_epochs(self) -> dict[str, Epoch]:
         """The newest epoch of every run that has one, by run id; one query for the whole table of runs."""
         newest = sa.select(EPOCHS.c.run, sa.func.max(EPOCHS.c.epoch).label("epoch")).group_by(EPOCHS.c.run).subquery()
-        query = sa.select(EPOCHS).join(newest, sa.and_(EPOCHS.c.run == newest.c.run, EPOCHS.c.epoch == newest.c.epoch))
-        with self._database.reading() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("run"): Epoch(**row) for row in rows}
+        return self._epochs_by_run(sa.select(EPOCHS).join(newest, sa.and_(EPOCHS.c.run == newest.c.run, EPOCHS.c.epoch == newest.c.epoch)))
+
+    def best_epochs(self) -> dict[str, Epoch]:
+        """The epoch with the highest accuracy on the monitor split (the first of equals) of every run that has one, by run id."""
+        place = sa.func.row_number().over(partition_by=EPOCHS.c.run, order_by=[EPOCHS.c.accuracy.desc(), EPOCHS.c.epoch])
+        ranked = sa.select(EPOCHS, place.label("place")).subquery()
+        return self._epochs_by_run(sa.select(*[ranked.c[column.name] for column in EPOCHS.c]).where(ranked.c.place == 1))
 
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
         """The newest first."""
@@ -427,6 +471,23 @@ class Store:
             return [Happening(**row) for row in connection.execute(query).mappings()]
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
+
+    def _select(self, query: sa.Select) -> list[Run]:
+        with self._database.reading() as connection:
+            return [from_row(row) for row in connection.execute(query).mappings()]
+
+    def _epochs_by_run(self, query: sa.Select) -> dict[str, Epoch]:
+        """Without rows that a bad disk has changed: SQLite takes words for numbers."""
+        with self._database.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = {row.pop("run"): Epoch(**row) for row in rows}
+        return {run: epoch for run, epoch in found.items() if all(isinstance(value, int | float) for value in vars(epoch).values())}
+
+    def _set(self, run_ids: Sequence[str], where: sa.ColumnElement[bool] = _ANY, **values: float | None) -> list[str]:
+        """Change those of the named runs for which the condition holds, all in one moment; returns their ids."""
+        change = sa.update(RUNS).where(RUNS.c.id.in_(run_ids), where).values(**values).returning(RUNS.c.id)
+        with self._database.writing() as connection:
+            return list(connection.execute(change).scalars())
 
     def _lock(self, connection: Connection, run_id: str) -> tuple[Status, Request | None]:
         """Status and open request of a run, which nobody else changes before the transaction is over."""

@@ -1,29 +1,58 @@
-"""Every training with its settings and figures; one of them opened."""
+"""Every training with its settings and figures; one of them opened; what was deleted."""
 
 import streamlit as st
 
 from fmnist.errors import StoreError
 from ui import boundary, places, state
-from ui.runs import run_page, run_rows, run_table
+from ui.labels import plain
+from ui.runs import bin_page, bulk, fields, grid, groups, run_filter, run_page, run_rows, run_table, view
 from ui.training import start
 
 BUSY_SECONDS = 3.0  # how often the table looks into the store while something is trained or waits
 IDLE_SECONDS = 10.0
 
 
-def table(words: str, statuses: list[str], was_busy: bool) -> None:
-    """The runs that fit the filter; a click on one opens it."""
-    runs = state.store().runs()
+def table(asked: view.View, query: run_filter.Query, was_busy: bool) -> None:
+    """The runs that fit, with what can be done to them; a click on a name opens one."""
+    if clicked := grid.clicked("runs"):
+        st.query_params["run"] = clicked
+        st.rerun()
+    store = state.store()
+    runs = store.runs(archived=asked.archived)
     if run_rows.busy(runs) != was_busy:
         st.rerun()  # with another clock
-    shown = run_table.filtered(runs, words, statuses)
-    st.caption(f"{len(shown)} of {len(runs)} runs. Click a name to open the run, a column's head to sort." if shown else "")
-    if not shown:
-        st.info("No run fits this filter. Remove a word or a status.", icon=":material/filter_alt_off:")
+    fitting = [entry for entry in fields.entries(runs, store.last_epochs(), store.best_epochs()) if query.fits(entry)]
+    ticked = set(grid.ticked("runs"))
+    bulk.bar([entry.run for entry in fitting if entry.run.id in ticked], runs)
+    st.caption(said(len(fitting), len(runs), query))
+    if not fitting:
+        st.info("No run fits. Take something out of the search field.", icon=":material/filter_alt_off:")
         return
-    if opened := run_table.show(shown, state.store().last_epochs()):
-        st.query_params["run"] = opened.id
-        st.rerun()
+    if asked.group != groups.NONE:
+        fitting = groups.show(groups.split(fitting, asked.group))
+    run_table.show(run_table.ordered(fitting, asked.sort), asked.columns, key="runs")
+
+
+def said(fitting: int, all_of_them: int, query: run_filter.Query) -> str:
+    where = f", where {' and '.join(str(condition) for condition in query.conditions)}" if query.conditions else ""
+    return plain(
+        f"{fitting} of {all_of_them} runs{where}. Click a name to open the run, tick rows to compare, tag, archive or delete them."
+    )
+
+
+def overview() -> None:
+    everything, binned = state.store().runs(), state.store().binned()
+    if not everything and not binned:
+        invitation()
+        return
+    asked = view.ask(everything, len(binned))
+    try:
+        query = run_filter.read(asked.search)
+    except run_filter.FilterError as error:
+        boundary.show(error)
+        return
+    is_busy = run_rows.busy(everything)
+    st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(table)(asked, query, is_busy)
 
 
 def invitation() -> None:
@@ -35,21 +64,28 @@ def invitation() -> None:
 
 
 def opened(run_id: str) -> None:
-    if st.button("All runs", icon=":material/arrow_back:", type="tertiary"):
-        del st.query_params["run"]
-        st.rerun()
     try:
+        run = state.store().get(run_id)
+        if run.binned is not None:
+            bin_page.banner(run)
         run_page.show(run_id)
     except StoreError as error:  # deleted, or a mistyped address
         boundary.show(error)
 
 
+def way_back(key: str) -> None:
+    if st.button("All runs", icon=":material/arrow_back:", type="tertiary"):
+        del st.query_params[key]
+        st.rerun()
+
+
 st.title("Runs", anchor=False)
 start.say_what_happened()
 if run_id := st.query_params.get("run"):
+    way_back("run")
     opened(run_id)
-elif not (runs := state.store().runs()):
-    invitation()
+elif "bin" in st.query_params:
+    way_back("bin")
+    bin_page.show()
 else:
-    is_busy = run_rows.busy(runs)
-    st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(table)(*run_table.filters(), is_busy)
+    overview()

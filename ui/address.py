@@ -4,7 +4,7 @@ Streamlit's own `bind="query-params"` writes what a person reads ("% of each tru
 its accuracy) and forgets a link when these words change; here the address has the option itself. Yes and no and numbers may be bound.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -31,3 +31,21 @@ def tell(key: str, default: str) -> None:
     elif key in st.query_params:
         del st.query_params[key]
     st.session_state[f"{key}.said"] = chosen
+
+
+def follow_many(key: str, options: Collection[str], default: Sequence[str]) -> None:
+    """`follow` for a widget with several answers: they stand in the address with commas between them."""
+    said = st.query_params.get(key)
+    if key not in st.session_state or st.session_state.get(f"{key}.said") != said:
+        st.session_state[key] = list(default) if said is None else [word for word in said.split(",") if word in options]
+    st.session_state[f"{key}.said"] = said
+
+
+def tell_many(key: str, default: Sequence[str]) -> None:
+    """`tell` for a widget with several answers."""
+    chosen = st.session_state[key]
+    if chosen != list(default):
+        st.query_params[key] = ",".join(chosen)
+    else:
+        st.query_params.pop(key, None)
+    st.session_state[f"{key}.said"] = st.query_params.get(key)

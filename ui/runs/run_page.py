@@ -1,4 +1,4 @@
-"""The page of one run: its curves, settings, environment, log and checkpoints, and what a person can change about it."""
+"""The page of one run: its curves, settings, environment, log and checkpoints, and what a person calls it."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import streamlit as st
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, group
 from fmnist.run import Run, Status, folder
-from ui import places, state
+from ui import state
 from ui.labels import ago, duration, moment, percent, plain, size
-from ui.runs import ancestry, events, run_rows
+from ui.runs import ancestry, events, run_rows, words
 from ui.training import run_panel
 
 BUSY_SECONDS = 1.0
@@ -21,9 +21,7 @@ def show(run_id: str) -> None:
     run = state.store().get(run_id)
     _panel(run)
     ancestry.show(run)
-    if run.note:
-        with st.container(border=True):
-            st.text(run.note)
+    words.show(run)
     settings, happened, environment, log, checkpoints, note = st.tabs(
         ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"], key="runs.tabs", on_change="rerun"
     )
@@ -33,7 +31,7 @@ def show(run_id: str) -> None:
         (environment, _environment),
         (log, _log),
         (checkpoints, _checkpoints),
-        (note, _name_and_note),
+        (note, words.edit),
     ):
         if tab.open:
             with tab:
@@ -157,44 +155,3 @@ def _checkpoints(run: Run) -> None:
         )
     st.table(rows, border="horizontal", hide_index=True)
     st.caption("Weights are kept for every epoch, what a resumed training needs only for the newest ones.")
-
-
-# ---- what a person changes -----------------------------------------------------------------------------------------------------------
-
-
-def _name_and_note(run: Run) -> None:
-    with st.form(f"runs.words.{run.id}", border=False):
-        name = st.text_input("Name", run.name, max_chars=64, required=True)
-        note = st.text_area("Note", run.note, max_chars=10_000, placeholder="What was the idea? What came out?")
-        if st.form_submit_button("Save", icon=":material/save:"):
-            state.store().rename(run.id, name or "")
-            state.store().annotate(run.id, note)
-            st.rerun()
-    if run.status == Status.RUNNING:
-        st.caption("A run that is being trained cannot be deleted. Stop or cancel it first.")
-    elif st.button("Delete this run", icon=":material/delete:", key="runs.delete"):
-        _confirm_deletion(run)
-
-
-@st.dialog("Delete this run?", icon=":material/delete:")
-def _confirm_deletion(run: Run) -> None:
-    st.text(run.name)
-    st.markdown(what_is_lost(run))
-    with st.container(horizontal=True):
-        if st.button("Delete for good", type="primary", icon=":material/delete:", key="runs.delete.yes"):
-            from fmnist.checkpoint import remove_run
-
-            remove_run(state.store(), run.id)
-            st.switch_page(places.RUNS)
-        if st.button("Keep it", key="runs.delete.no"):
-            st.rerun()
-
-
-def what_is_lost(run: Run) -> str:
-    """What a deletion takes away, in words."""
-    files = [path for path in folder(run).rglob("*") if path.is_file()] if folder(run).exists() else []
-    lost = ["its settings, name and note", "its curves and figures"]
-    if count := len(state.store().checkpoints(run.id)):
-        lost.append(f"{count} checkpoint{'s' if count > 1 else ''}, the trained model among them")
-    lost.append(f"its folder with {len(files)} file{'s' * (len(files) != 1)} ({size(sum(path.stat().st_size for path in files))})")
-    return f"This removes {', '.join(lost[:-1])}, and {lost[-1]}. It cannot be undone."
