@@ -1,9 +1,6 @@
-"""Two models on the same images, or many: which is better, whether that is chance, and where they differ."""
+"""Two models on the same images, or many: how much better one is, whether the choice of images explains it, and where they differ."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,21 +26,6 @@ class Comparison:
     @property
     def count(self) -> int:
         return self.both_right + self.fixed + self.broken + self.both_wrong
-
-
-class SeedNoise(NamedTuple):
-    """How runs of one config differ when only the seed does."""
-
-    mean: float  # accuracy, 0-1
-    spread: float  # standard deviation of one run, 0-1
-    runs: int
-
-    @property
-    def reach(self) -> float:
-        """How far apart two runs of one config are at most, 95 % of the time."""
-        from scipy.stats import t
-
-        return float(t.ppf(1 - CHANCE / 2, self.runs - 1)) * 2**0.5 * self.spread
 
 
 @dataclass(frozen=True)
@@ -137,13 +119,6 @@ def positions(first: Tensor, second: Tensor, truth: Tensor, what: str) -> Tensor
     return found[what].nonzero().squeeze(1)
 
 
-def seed_noise(accuracies: Sequence[float]) -> SeedNoise | None:
-    """Mean and spread of several runs of one config, whose accuracies are given, 0-1; None for fewer than two."""
-    if len(accuracies) < 2:
-        return None
-    return SeedNoise(fmean(accuracies), stdev(accuracies), len(accuracies))
-
-
 def shared_errors(guesses: Tensor, truth: Tensor) -> SharedErrors:
     """Which errors all models share, and which one makes alone.
 
@@ -157,36 +132,3 @@ def shared_errors(guesses: Tensor, truth: Tensor) -> SharedErrors:
     wrong = errors.sum(0)
     alone = torch.where(wrong == 1, errors.long().argmax(0), NOBODY)
     return SharedErrors(wrong, (wrong == len(guesses)).nonzero().squeeze(1), alone)
-
-
-def verdict(
-    comparison: Comparison, noise: SeedNoise | None = None, names: tuple[str, str] = ("the first model", "the second model")
-) -> str:
-    """One sentence: which model is better, by how much, and whether that is more than chance.
-
-    Args:
-        noise: of the seed, if there are several runs of one config; a difference that it explains is said to be one of luck.
-        names: what the two models are called.
-    """
-    if not comparison.count:
-        return "There is no image on which the models could be compared."
-    first, second = names
-    if not comparison.difference:
-        either = comparison.fixed + comparison.broken
-        return f"Neither is better: {first} and {second} are right equally often, and {either:,} images are right for only one of them."
-    sign, better = (1, second) if comparison.difference > 0 else (-1, first)
-    low, high = sorted(100 * sign * end for end in comparison.interval)
-    amount = f"{abs(100 * comparison.difference):.2f} percentage points (95 % interval {low:.2f} to {high:.2f})"
-    return f"The better one is {better}, by {amount}; {_explained(comparison, noise)}."
-
-
-def _explained(comparison: Comparison, noise: SeedNoise | None) -> str:
-    p = "p < 0.001" if comparison.p_value < 0.001 else f"p = {comparison.p_value:.3f}"
-    if comparison.p_value >= CHANCE:
-        return f"that may be chance ({p})"
-    if noise is None:
-        return f"that is more than chance ({p})"
-    reach = f"up to {100 * noise.reach:.2f} points, by {noise.runs} runs of one config"
-    if abs(comparison.difference) <= noise.reach:
-        return f"that is more than the choice of images explains ({p}), but another seed alone may make as much ({reach})"
-    return f"that is more than chance ({p}) and more than another seed makes ({reach})"

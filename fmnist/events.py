@@ -16,6 +16,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """The points of some steps in one: their means, and the lowest and the highest loss, so that no peak is lost."""
+
+    step: float
+    epoch: float
+    seconds: float
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Epoch:
     """The figures of a finished epoch.
 

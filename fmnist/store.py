@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from fmnist.config import TrainConfig, bounds
 from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
 from fmnist.errors import StoreError
-from fmnist.events import Epoch, Step
+from fmnist.events import Epoch, Step, Stretch
 from fmnist.home import database_url
 from fmnist.run import Checkpoint, Happening, Kind, Process, Request, Run, Status, clean_name, clean_tag, from_row, process_of
 
@@ -141,6 +141,8 @@ class Store:
         Raises:
             StoreError: nothing fits, or several runs do, or it lies in the bin.
         """
+        if re.fullmatch(r"[0-9a-f]{32}", word):
+            return self.get(word)
         runs = self.runs()
         if word in ("latest", "best"):
             usable = [run for run in runs if run.accuracy is not None and run.archived is None]
@@ -441,6 +443,17 @@ class Store:
         query = sa.select(*list(STEPS.c)[1:]).where(STEPS.c.run == run_id, STEPS.c.step > after).order_by(STEPS.c.step)
         with self._database.reading() as connection:
             return [Step(**row) for row in connection.execute(query).mappings()]
+
+    def stretches(self, run_id: str, width: int) -> list[Stretch]:
+        """The curve with the points of each `width` steps in one, in order; thinned by the database, so that many long ones are quick."""
+        # The places are a query of their own: PostgreSQL groups by a column, not by arithmetic with a parameter that it sees twice.
+        place = ((STEPS.c.step - 1) // width).label("place")
+        points = sa.select(STEPS, place).where(STEPS.c.run == run_id).subquery()
+        means = [sa.func.avg(points.c[name]).label(name) for name in ("step", "epoch", "seconds", "loss")]
+        ends = [sa.func.min(points.c.loss).label("low"), sa.func.max(points.c.loss).label("high")]
+        query = sa.select(*means, *ends).group_by(points.c.place).order_by(points.c.place)
+        with self._database.reading() as connection:
+            return [Stretch(float(row["step"]), *list(row.values())[1:]) for row in connection.execute(query).mappings()]
 
     def epochs(self, run_id: str) -> list[Epoch]:
         query = sa.select(*list(EPOCHS.c)[1:]).where(EPOCHS.c.run == run_id).order_by(EPOCHS.c.epoch)

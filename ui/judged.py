@@ -1,17 +1,27 @@
 """What models say of a split, shared by all sessions: computed once in the background."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from ui import background, state
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fmnist.outputs import Outputs, SplitName
     from fmnist.prediction import Model
 
 _LOADING = threading.Lock()
+
+
+class Answer(NamedTuple):
+    """What a model says of a split, without how sure it is."""
+
+    indices: "Tensor"  # int64 (N,), as in `Outputs`
+    guesses: "Tensor"  # int64 (N,)
+    labels: "Tensor"  # int64 (N,)
 
 
 def model(word: str) -> "Model":
@@ -36,6 +46,31 @@ def outputs(word: str, split: "SplitName") -> "Outputs":
         background.show(job, f"Evaluating {name} on the {split} images.")
         st.stop()
     return job.result
+
+
+def answer(word: str, split: "SplitName") -> Answer | None:
+    """What one of many models says; None, and how far it is, until it is computed.
+
+    Raises:
+        FmnistError: there is no such model or split.
+    """
+    state.dataset()
+    from fmnist.prediction import locate
+
+    source, kept = locate(word, state.store()), _kept()
+    if (source.sha256, split) not in kept:
+        job = begin(word, split)
+        if job.result is None:
+            background.show(job, f"{source.name}: what it says of the {split} images.")
+            return None
+        kept[source.sha256, split] = Answer(job.result.indices, job.result.guesses, job.result.labels)
+    return kept[source.sha256, split]
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> dict[tuple[str, str], Answer]:
+    """By model and split: 240 KB each, where the outputs of 20 models would be 200 MB."""
+    return {}
 
 
 def begin(word: str, split: "SplitName") -> "background.Job[Outputs]":

@@ -34,6 +34,11 @@ PAGES = {
             title=":material/list_alt: Runs",
             help="Every training with its settings, figures, curves, log and checkpoints.",
         ),
+        st.Page(
+            places.COMPARE,
+            title=":material/compare: Compare",
+            help="Runs side by side: which is better, whether that is more than chance, and what made the difference.",
+        ),
     ],
     "Understanding": [
         st.Page(

@@ -18,10 +18,12 @@ from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
 from fmnist.outputs import Outputs
 from fmnist.run import Run
+from fmnist.seeds import pooled
 from fmnist.store import Store
+from fmnist.verdict import Side, judge, sentence
 from tests.app.conftest import NOBODY
 from ui import judged
-from ui.evaluation import all_runs, evaluated, image_list, matrix, trust, two_models
+from ui.evaluation import all_runs, evaluated, image_list, matrix, trust
 from ui.evaluation.matrix import Chosen
 from ui.images import buttons
 from ui.labels import percent
@@ -119,9 +121,9 @@ def test_validation_images_are_judged_without_the_reference(visit: Visit, traine
 def test_a_run_without_a_checkpoint_and_one_that_is_gone_have_a_sentence(visit: Visit, trained: Run, runs_store: Store) -> None:
     said("best")
     waiting = runs_store.create(CONFIG, device="cpu", name="A waiting run")
-    for word, sentence in ((str(waiting.number), "has no checkpoint yet"), ("4711", "There is no run")):
+    for word, complaint in ((str(waiting.number), "has no checkpoint yet"), ("4711", "There is no run")):
         at = visit("evaluate", model=word)
-        assert sentence in words(at)
+        assert complaint in words(at)
         assert not at.metric
         at.selectbox(key="model").select("best").run()
         assert "Accuracy" in figures(at)
@@ -387,10 +389,11 @@ def test_two_models_have_a_verdict_a_difference_matrix_and_the_images_that_chang
     one, other = said(str(trained.number)), said(str(sister.number))
     at = visit("evaluate", model=str(trained.number), section="two", other=str(sister.number))
     found = comparison.compare(one.guesses, other.guesses, one.labels)
-    noise = comparison.seed_noise([run.accuracy for run in runs_store.runs() if run.accuracy is not None])
-    assert f"**{comparison.verdict(found, noise, (trained.name, sister.name))}**" in words(at)
+    sides = (Side(trained.name, one.guesses[None]), Side(sister.name, other.guesses[None]))
+    known = pooled([[run.accuracy for run in runs_store.runs() if run.accuracy is not None]])
+    assert f"**{sentence(judge(*sides, one.labels, known))}**" in words(at)
     assert (figures(at)["Fixed"], figures(at)["Broken"]) == (f"{found.fixed:,}", f"{found.broken:,}")
-    assert "2 runs differ from each other only in their seed" in words(at)
+    assert "by 2 runs of the same settings" in words(at)
     difference = evaluation.confusion_matrix(one.labels, other.guesses) - evaluation.confusion_matrix(one.labels, one.guesses)
     assert component(at, "evaluate.difference")["counts"] == difference.tolist()
     fixed = one.indices[(one.guesses != one.labels) & (other.guesses == one.labels)].tolist()
@@ -430,9 +433,3 @@ def test_of_more_models_than_are_compared_the_newest_runs_are_and_the_page_says_
     at = visit("evaluate", model=str(trained.number), section="all")
     assert "These are 1 of 2 other models" in words(at)
     assert "wrong for all 2" in words(at)
-
-
-def test_sisters_differ_in_their_seed_and_in_nothing_else(trained: Run, sister: Run, runs_store: Store) -> None:
-    train(runs_store, CONFIG.model_copy(update={"learning_rate": 0.01, "epochs": 1}), "A cousin")
-    runs = runs_store.runs()
-    assert {run.id for run in two_models.sisters(trained, runs)} == {trained.id, sister.id}

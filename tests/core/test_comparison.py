@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fmnist.comparison import Comparison, SeedNoise, compare, difference_matrix, positions, seed_noise, shared_errors, verdict
+from fmnist.comparison import Comparison, compare, difference_matrix, positions, shared_errors
 from fmnist.evaluation import confusion_matrix
 
 
@@ -82,7 +82,6 @@ def test_one_image_all_right_and_all_wrong_have_figures_too(counts: tuple[int, .
 def test_without_an_image_nothing_is_known():
     found = compared(0, 0, 0, 0)
     assert (found.difference, found.interval, found.p_value) == (0, (-1, 1), 1)
-    assert verdict(found) == "There is no image on which the models could be compared."
 
 
 def test_the_difference_matrix_by_hand():
@@ -120,16 +119,6 @@ def test_positions_by_hand():
         positions(first, second, truth, "worse")
 
 
-def test_the_noise_of_the_seed_by_hand():
-    assert seed_noise([]) is None
-    assert seed_noise([0.92]) is None
-    noise = seed_noise([0.92, 0.93, 0.94])
-    assert noise == pytest.approx((0.93, 0.01, 3))
-    assert noise is not None
-    assert noise.reach == pytest.approx(4.302653 * 2**0.5 * 0.01)  # Student's t of two degrees of freedom
-    assert SeedNoise(0.93, 0.01, 1000).reach == pytest.approx(1.96 * 2**0.5 * 0.01, rel=2e-3)
-
-
 def test_shared_errors_by_hand():
     """Five images of class 0: all wrong; only the third model wrong; the first two wrong; all right; only the first wrong."""
     guesses = torch.tensor([[5, 0, 1, 0, 3], [5, 0, 2, 0, 0], [4, 9, 0, 0, 0]])
@@ -144,32 +133,3 @@ def test_one_model_shares_its_errors_with_itself():
     assert (found.by_all.tolist(), found.alone.tolist()) == ([1], [-1, 0])
     with pytest.raises(ValueError, match="no model"):
         shared_errors(torch.zeros(0, 2, dtype=torch.int64), torch.tensor([0, 0]))
-
-
-def test_a_clear_difference_is_said_to_be_more_than_chance():
-    assert verdict(compared(9000, 300, 100, 600)) == (
-        "The better one is the second model, by 2.00 percentage points (95 % interval 1.61 to 2.40); that is more than chance (p < 0.001)."
-    )
-
-
-def test_the_interval_is_that_of_the_better_model():
-    said = verdict(compared(9000, 100, 300, 600), names=("run 3", "run 5"))
-    assert said.startswith("The better one is run 3, by 2.00 percentage points (95 % interval 1.61 to 2.40)")
-
-
-def test_a_small_difference_may_be_chance():
-    assert verdict(compared(1, 7, 1, 12)).endswith("; that may be chance (p = 0.070).")
-
-
-def test_a_difference_that_the_seed_explains_is_said_to_be_one_of_the_seed():
-    found = compared(9000, 300, 100, 600)
-    assert "another seed alone may make as much (up to 6.08 points, by 3 runs of one config)" in verdict(found, SeedNoise(0.92, 0.01, 3))
-    assert "more than chance (p < 0.001) and more than another seed makes (up to 0.61" in verdict(found, SeedNoise(0.92, 0.001, 3))
-
-
-def test_equal_models_are_said_to_be_equal():
-    said = verdict(compared(90, 3, 3, 4))
-    assert (
-        said
-        == "Neither is better: the first model and the second model are right equally often, and 6 images are right for only one of them."
-    )

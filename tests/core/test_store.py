@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
-from fmnist.events import Epoch, Step
+from fmnist.events import Epoch, Step, Stretch
 from fmnist.run import Checkpoint, Kind, Process, Request, Run, Status, clean_name, folder
 from fmnist.store import RESTART_LIMIT, Store
 
@@ -655,3 +655,25 @@ def test_a_run_that_goes_on_from_another_has_its_curve_up_to_there_and_nothing_o
     assert [(kept.step, kept.state) for kept in store.checkpoints(run.id)] == [(8, "8.state")]
     assert store.get(origin.id) == before
     assert len(store.steps(origin.id)) == 16
+
+
+# ---- many curves at once ----
+
+
+def test_a_stretch_has_the_means_of_its_points_and_its_peaks(store: Store):
+    run = start(store)
+    losses = [4.0, 2.0, 9.0, 1.0, 5.0]  # of steps 1 to 5: two stretches of 3 steps
+    store.record(run.id, [Step(step, step / 8, step * 0.5, loss, 1e-3, 128.0) for step, loss in enumerate(losses, 1)])
+    assert store.stretches(run.id, 3) == [Stretch(2, 0.25, 1.0, 5.0, 2.0, 9.0), Stretch(4.5, 4.5 / 8, 2.25, 3.0, 1.0, 5.0)]
+    assert [stretch.loss for stretch in store.stretches(run.id, 1)] == losses
+    assert store.stretches(run.id, 100) == [Stretch(3, 3 / 8, 1.5, 4.2, 1.0, 9.0)]
+
+
+def test_stretches_stand_still_while_a_curve_grows_and_are_of_one_run(store: Store):
+    run, other = start(store), start(store)
+    points = [point(step) for step in range(1, 41)]
+    store.record(run.id, points[:32])
+    store.record(other.id, points)
+    before = store.stretches(run.id, 4)
+    store.record(run.id, points[32:])
+    assert (len(before), store.stretches(run.id, 4)[:8]) == (8, before)

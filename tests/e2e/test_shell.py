@@ -16,6 +16,7 @@ PAGES = {
     "/try_it": "Try it",
     "/train": "Train",
     "/runs": "Runs",
+    "/compare": "Compare",
     "/evaluate": "Evaluate",
     "/explore": "Explore",
 }  # address -> heading

@@ -1,12 +1,12 @@
 """The errors that all runs share against those of this one alone: what is hard for everybody, and what only this one cannot do."""
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from fmnist.errors import FmnistError
-from ui import background, choices, judged, model_choice
+from ui import choices, judged, model_choice
 from ui.evaluation import cell_filter, figures, image_list
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 MOST = 20  # other models: computing what each says of a split takes seconds, and more names would fill the screen
 WHO = {"all": "Wrong for every model", "alone": "Wrong for this one alone"}
-
-
-class Answer(NamedTuple):
-    """What a model says of a split."""
-
-    indices: "Tensor"  # int64 (N,), as in `Outputs`
-    guesses: "Tensor"  # int64 (N,)
 
 
 def show(view: View, chosen: Chosen | None) -> None:
@@ -54,30 +47,12 @@ def _answers(view: View, words: list[str]) -> "dict[str, Tensor]":
     """The guesses of the models by name; while some are computed, the first of those shows how far it is."""
     found: dict[str, Tensor] = {}
     for word in words:
-        answer = _answer(view, word)
+        answer = judged.answer(word, view.split)
         if answer is None:
             return {}
         if answer.indices.equal(view.outputs.indices):
             found[model_choice.called(word, judged.model(word))] = answer.guesses
     return found
-
-
-def _answer(view: View, word: str) -> Answer | None:
-    """What another model says; None, and how far it is, until it is computed."""
-    model, kept = judged.model(word), _kept()
-    if (model.sha256, view.split) not in kept:
-        job = judged.begin(word, view.split)
-        if job.result is None:
-            background.show(job, f"{model.name}: what it says of the {view.split} images.")
-            return None
-        kept[model.sha256, view.split] = Answer(job.result.indices, job.result.guesses)
-    return kept[model.sha256, view.split]
-
-
-@st.cache_resource(show_spinner=False)
-def _kept() -> dict[tuple[str, str], Answer]:
-    """By model and split: 160 KB each, where the outputs of 20 models would be 200 MB."""
-    return {}
 
 
 def _compare(view: View, chosen: Chosen | None, answers: "dict[str, Tensor]") -> None:

@@ -10,12 +10,12 @@ from ui import boundary, choices, judged, model_choice, state
 from ui.evaluation import cell_filter, image_list, matrix
 from ui.evaluation.evaluated import View
 from ui.evaluation.matrix import Chosen
-from ui.labels import percent, points
+from ui.labels import points
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fmnist.comparison import Comparison, SeedNoise
+    from fmnist.comparison import Comparison
 
 CHANGES = {"fixed": "Fixed", "broken": "Broken", "both wrong": "Both wrong"}
 
@@ -44,12 +44,9 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
     first, truth = view.judgements.guess, view.judgements.truth
     confidence, second = logits.softmax(1).max(1)
     found = comparison.compare(first, second, truth)
-    noise = seed_noise(view.run, model_choice.run_of(word)) if view.split == "test" else None
     names = (_called(view), name)
-    st.markdown(f"**{comparison.verdict(found, noise, names)}**")
+    _verdict(view, model_choice.run_of(word), names, second)
     _figures(found, names)
-    if noise:
-        _noise(noise)
     table, beside = st.columns([7, 3], gap="large")
     with table:
         st.caption(f"How the matrix of {names[1]} differs from that of {names[0]}: blue is better, orange is worse.")
@@ -67,6 +64,19 @@ def _compare(view: View, name: str, word: str, logits: "Tensor", chosen: Chosen 
         cell_filter.write(wanted)
         st.rerun()  # the filter stands further up
     _pictures(view, chosen, names[1], second, confidence)
+
+
+def _verdict(view: View, other: Run | None, names: tuple[str, str], second: "Tensor") -> None:
+    """The sentence, and on the test images what it rests on: there the runs of other seeds have figures too."""
+    from fmnist import seeds, verdict
+
+    recipes = [seeds.recipe(run.config) for run in (view.run, other) if run and run.config]
+    known = seeds.spread(state.store().runs(), recipes) if view.split == "test" else None
+    sides = (verdict.Side(names[0], view.judgements.guess[None]), verdict.Side(names[1], second[None]))
+    found = verdict.judge(*sides, view.judgements.truth, known)
+    st.markdown(f"**{verdict.sentence(found)}**")
+    if view.split == "test":
+        st.caption(" ".join(verdict.reasons(found)))
 
 
 def _called(view: View) -> str:
@@ -95,30 +105,6 @@ def _counts(found: "Comparison", names: tuple[str, str]) -> None:
     st.metric("Broken", f"{found.broken:,}", help=f"{names[0]} is right, {names[1]} is wrong.")
     st.metric("Both right", f"{found.both_right:,}")
     st.metric("Both wrong", f"{found.both_wrong:,}")
-
-
-def _noise(noise: "SeedNoise") -> None:
-    st.caption(
-        f"{noise.runs} runs differ from each other only in their seed: they reach {percent(noise.mean)} ± {100 * noise.spread:.2f} points "
-        f"(mean and standard deviation), so a single pair of such runs may lie {100 * noise.reach:.2f} points apart."
-    )
-
-
-def seed_noise(*compared: Run | None) -> "SeedNoise | None":
-    """How much the seed alone makes: of the compared runs, the one with the most sisters that differ from it only in their seed."""
-    from fmnist import comparison
-
-    groups = [sisters(run, state.store().runs()) for run in compared if run]
-    accuracies = [run.accuracy for run in max(groups, key=len, default=[]) if run.accuracy is not None]
-    return comparison.seed_noise(accuracies)
-
-
-def sisters(run: Run, runs: list[Run]) -> list[Run]:
-    """The finished runs of the same config but for the seed, a run itself among them."""
-    return [
-        other for other in runs
-        if other.accuracy is not None and run.config and other.config and not (run.config.differences(other.config).keys() - {"seed"})
-    ]  # fmt: skip
 
 
 def _pictures(view: View, chosen: Chosen | None, name: str, second: "Tensor", confidence: "Tensor") -> None:

@@ -1,7 +1,8 @@
 """Figures of a training in, a drawing for `ui.training.live_curves` out: which panels, which series, in which words. No screen needed.
 
 A drawing is plain JSON: {"panels": [...], "x": {name: numbers}, "x_title", "revision", "label"}. A panel names its series; a series
-names the numbers in "x" that it shares with others, so that they travel once.
+names the numbers in "x" that it shares with others, so that they travel once. Many runs in one drawing (`ui.comparing.overlay`) have a
+"legend" whose entries show and hide theirs, each series with the place of its entry, its colour and its dash.
 """
 
 from collections.abc import Sequence
@@ -86,8 +87,8 @@ def training(
     return {
         "panels": [inside, *by_epoch, rate],
         "x": {
-            "steps": _rounded([getattr(steps[index], view.x) for index in kept], 7),
-            "epochs": _rounded([getattr(epoch, view.x) for epoch in epochs], 7),
+            "steps": rounded([getattr(steps[index], view.x) for index in kept], 7),
+            "epochs": rounded([getattr(epoch, view.x) for epoch in epochs], 7),
         },
         "marks": _marks(rate_changes, steps, view),
         "x_title": view.x,
@@ -120,7 +121,7 @@ def learning_rate_plan(config: TrainConfig) -> dict[str, Any]:
                 "series": [_series("learning rate", "steps", [rate for _, rate in points], "line", RATE)],
             }
         ],
-        "x": {"steps": _rounded([step / config.steps_per_epoch for step, _ in points], 5)},
+        "x": {"steps": rounded([step / config.steps_per_epoch for step, _ in points], 5)},
         "x_title": "epoch",
         "revision": "plan",
         "label": f"The learning rate over {config.epochs} epochs, schedule {config.schedule}: it starts at {points[0][1]:.4g}, "
@@ -185,9 +186,9 @@ def thinned(values: Sequence[float], limit: int = POINTS) -> list[int]:
 
 
 def _series(name: str, x: str, y: Sequence[float], style: Literal["faint", "line", "marks"], color: int) -> dict[str, Any]:
-    return {"name": name, "x": x, "y": _rounded(y, 5), "style": style, "color": color}
+    return {"name": name, "x": x, "y": rounded(y, 5), "style": style, "color": color}
 
 
-def _rounded(values: Sequence[float], digits: int) -> list[float]:
+def rounded(values: Sequence[float], digits: int) -> list[float]:
     """Significant digits that a chart can show, and no more to send."""
     return [float(f"{value:.{digits}g}") for value in values]

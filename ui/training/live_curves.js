@@ -42,12 +42,17 @@ function rowsOf(panels, width) {
   return [...new Set(panels.map(panel => panel.row))].sort().map(row => panels.filter(panel => panel.row === row))
 }
 
-const heightOf = width => (width < NARROW ? 168 : 195)
+const heightOf = (data, width) => (width < NARROW ? 168 : data.height ?? 195)
 
-function traces(panel, index, data, look) {
+// Runs have a colour and a dash of their own; the lines of one run take theirs from the theme.
+const colorOf = (series, look) => series.hex ?? look.palette[series.color % look.palette.length]
+
+const isBeneath = series => series.style === "band" || (series.style === "faint" && series.hex !== undefined)
+
+function traces(panel, index, data, look, hidden) {
   const suffix = index ? index + 1 : ""
   return panel.series.map((series, order) => {
-    const color = look.palette[series.color % look.palette.length]
+    const color = colorOf(series, look)
     const marks = series.style === "marks"
     return {
       type: "scatter",
@@ -57,20 +62,22 @@ function traces(panel, index, data, look) {
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
       mode: marks ? "lines+markers" : "lines",
-      opacity: series.style === "faint" ? 0.35 : 1,
-      line: { color, width: series.style === "faint" ? 1 : 2, dash: marks && order ? "dot" : "solid" },
-      marker: { color, size: 7, symbol: order ? "diamond" : "circle" },
-      hovertemplate: panel.format ? `%{y:${panel.format}}` : "%{y:.4f}",
+      visible: !hidden.has(data.legend?.[series.legend].name),
+      opacity: series.style === "faint" ? 0.35 : series.style === "band" ? 0.2 : 1,
+      line: { color, width: series.style === "band" ? 0 : series.style === "faint" ? 1 : 2, dash: series.dash ?? (marks && order ? "dot" : "solid") },
+      marker: { color, size: series.hex ? 5 : 7, symbol: order && !series.hex ? "diamond" : "circle" },
+      ...(series.style === "band" ? { fill: "toself", fillcolor: color } : {}),
+      ...(isBeneath(series) ? { hoverinfo: "skip" } : { hovertemplate: panel.format ? `%{y:${panel.format}}` : "%{y:.4f}" }),
       showlegend: false,
     }
   })
 }
 
 // The title says what each line is, in its colour and with its mark, so no legend takes room from the curves.
-function title(panel, x, y, look) {
-  const names = panel.series.length > 1
+function title(panel, x, y, look, hasLegend) {
+  const names = panel.series.length > 1 && !hasLegend
     ? panel.series.map((series, order) => {
-      const color = look.palette[series.color % look.palette.length]
+      const color = colorOf(series, look)
       const mark = series.style === "marks" ? (order ? "◆" : "●") : series.style === "faint" ? "┄" : "━"
       return `<span style="color:${color}">${mark}</span> ${series.name}`
     })
@@ -99,9 +106,9 @@ const hint = (x, y, look) => ({
   text: "after the first epoch", xref: "paper", yref: "paper", x, y, xanchor: "center", yanchor: "middle", showarrow: false, font: { size: 12, color: look.text }, opacity: 0.6,
 })
 
-function drawing(data, width, look) {
+function drawing(data, width, look, hidden) {
   const rows = rowsOf(data.panels, width)
-  const heights = rows.map(() => heightOf(width))
+  const heights = rows.map(() => heightOf(data, width))
   const margin = touched() ? { ...MARGIN, t: MARGIN.t + BAR } : MARGIN
   const inner = { width: width - MARGIN.l - MARGIN.r, height: heights.reduce((sum, height) => sum + height + GAP.y, -GAP.y) }
   const layout = {
@@ -128,7 +135,7 @@ function drawing(data, width, look) {
       const up = [bottom / inner.height, top / inner.height]
       const axis = { gridcolor: look.grid, linecolor: look.grid, zeroline: false, automargin: false }
       layout[`xaxis${suffix}`] = {
-        ...axis, domain: across, anchor: `y${suffix}`, matches: index ? "x" : undefined, rangemode: "tozero", showgrid: false, showline: true,
+        ...axis, domain: across, anchor: `y${suffix}`, matches: index ? "x" : undefined, type: data.x_log ? "log" : "linear", rangemode: "tozero", showgrid: false, showline: true,
         ticks: "outside", tickcolor: look.grid, ticklen: 4, nticks: cell < 340 ? 5 : 12,
         title: { text: data.x_title, standoff: 6, font: { size: 11.5 } },
         unifiedhovertitle: { text: `${data.x_title} %{x:,.6~g}` },
@@ -138,11 +145,11 @@ function drawing(data, width, look) {
         ...(isEmpty(panel) ? { range: [0, 1], showticklabels: false, showgrid: false } : {}),
         ...(panel.from_zero ? { range: [0, 1.08 * Math.max(...panel.series.flatMap(series => series.y), 1e-12)] } : {}),
       }
-      layout.annotations.push(title(panel, across[0], up[1], look))
+      layout.annotations.push(title(panel, across[0], up[1], look, data.legend))
       for (const mark of data.marks ?? []) layout.shapes.push(line(mark, suffix, look))
       if (panel.from_zero) layout.annotations.push(...(data.marks ?? []).map(mark => factor(mark, suffix, look)))
       if (isEmpty(panel)) layout.annotations.push(hint((across[0] + across[1]) / 2, (up[0] + up[1]) / 2, look))
-      all.push(...traces(panel, index, data, look))
+      all.push(...traces(panel, index, data, look, hidden))
       index += 1
       left += cell + GAP.x
     })
@@ -150,6 +157,30 @@ function drawing(data, width, look) {
   })
   return { traces: all, layout }
 }
+
+// A button a run, with its line; a click takes its curves away and gives them back.
+function drawLegend(root) {
+  const list = root.querySelector(".fm-legend")
+  const entries = root.curves.legend ?? []
+  list.hidden = !entries.length
+  list.replaceChildren(...entries.map(({ name, color, dash }) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", title: "Show or hide" })
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+    line.innerHTML = `<line x1="1" x2="27" y1="5" y2="5" stroke-width="2.5" />`
+    line.firstChild.setAttribute("stroke", color)
+    line.firstChild.setAttribute("stroke-dasharray", DASHES[dash])
+    button.append(line, name)
+    button.setAttribute("aria-pressed", String(!root.hiddenRuns.has(name)))
+    button.onclick = () => {
+      root.hiddenRuns.has(name) ? root.hiddenRuns.delete(name) : root.hiddenRuns.add(name)
+      button.setAttribute("aria-pressed", String(!root.hiddenRuns.has(name)))
+      draw(root)
+    }
+    return button
+  }))
+}
+
+const DASHES = { solid: "none", dot: "2.5 2.5", dash: "7 3", dashdot: "8 3 2.5 3", longdash: "12 3" }
 
 const OPTIONS = {
   displaylogo: false,
@@ -166,7 +197,7 @@ async function draw(root) {
     const Plotly = await loadPlotly()
     const width = Math.floor(root.clientWidth)
     if (!root.isConnected || !width) return // on a hidden tab: the observer draws when it is shown
-    const { traces: all, layout } = drawing(root.curves, width, theme(root)) // the newest data, also after a wait
+    const { traces: all, layout } = drawing(root.curves, width, theme(root), root.hiddenRuns) // the newest data, also after a wait
     await Plotly.react(chart, all, layout, { ...OPTIONS, displayModeBar: touched() ? true : "hover" })
     note.hidden = true
   } catch (error) {
@@ -177,8 +208,12 @@ async function draw(root) {
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".fm-curves")
+  const legend = JSON.stringify(data.legend)
+  const isNew = legend !== JSON.stringify(root.curves?.legend)
+  root.hiddenRuns ??= new Set()
   root.curves = data
-  root.setAttribute("aria-label", data.label)
+  root.querySelector(".fm-chart").setAttribute("aria-label", data.label)
+  if (isNew) drawLegend(root) // not at each tick: a button keeps the focus
   draw(root)
   if (!root.observer) {
     let width = root.clientWidth

@@ -20,7 +20,8 @@ from ui.training import charts
 _FILES = Path(__file__).with_suffix("")
 _draw = component(
     "live_curves",
-    html='<div class="fm-curves" role="img"><div class="fm-chart"></div><p class="fm-note" hidden></p></div>',
+    html='<div class="fm-curves"><div class="fm-legend" hidden></div><div class="fm-chart" role="img"></div>'
+    '<p class="fm-note" hidden></p></div>',
     css=_FILES.with_suffix(".css").read_text(encoding="utf-8"),
     js=_FILES.with_suffix(".js").read_text(encoding="utf-8"),
     isolate_styles=False,  # plotly.js writes its own style sheet into the page's head, which a shadow root would not see

@@ -1,0 +1,114 @@
+"""Which of the chosen runs is better, by how much, and whether that is more than chance."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from fmnist import seeds
+from fmnist.errors import FmnistError
+from fmnist.run import Run
+from ui import judged, state
+from ui.comparing import looks
+from ui.labels import percent, plain
+
+if TYPE_CHECKING:
+    from fmnist.verdict import Side, Verdict
+
+MOST = 24  # runs: what each says of the test images takes seconds to compute, once
+WORDS = {
+    "equal": "as good",
+    "images": "cannot be told apart",
+    "seeds": "cannot be told apart from another seed",
+    "open": "worse, seeds not tried",
+    "real": "worse",
+}
+
+
+def show(chosen: Sequence[Run]) -> None:
+    """The verdict in a sentence, and what it rests on; until it can be had, why not."""
+    ended = sorted((run for run in chosen if run.accuracy is not None), key=lambda run: -(run.accuracy or 0.0))
+    answers = _answers(ended[:MOST])
+    if answers is None:
+        return
+    kept = [run for run in chosen if run.id in answers]
+    groups = seeds.groups(kept)
+    with st.container(border=True):
+        if len(groups) > 1:
+            _verdict(groups, answers)
+        elif len(kept) > 1:
+            _one_recipe(kept)
+        else:
+            st.markdown("**There is nothing to compare yet.** A verdict needs two runs that have reached their end.")
+        _left_out([run for run in chosen if run.id not in answers], len(ended))
+
+
+def _answers(runs: Sequence[Run]) -> "dict[str, judged.Answer] | None":
+    """What each run says of the test images, by id; None, and how far it is, while it is computed. A run without weights is missing."""
+    found: dict[str, judged.Answer] = {}
+    for run in runs:
+        try:
+            answer = judged.answer(run.id, "test")
+        except FmnistError:  # no weights, or damaged ones: it is named among those that are left out
+            continue
+        if answer is None:
+            return None
+        found[run.id] = answer
+    return found
+
+
+def _verdict(groups: Sequence[Sequence[Run]], answers: "Mapping[str, judged.Answer]") -> None:
+    import torch
+
+    from fmnist import verdict
+
+    truth = answers[groups[0][0].id].labels
+    sides = [verdict.Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group])) for group in groups]
+    sides.sort(key=lambda side: -fmean(side.accuracies(truth)))
+    known = seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+    pairs = len(list(combinations(sides, 2)))
+    found = [verdict.judge(sides[0], other, truth, known, pairs) for other in sides[1:]]
+    st.markdown(f"**{verdict.sentence(found[0])}**")
+    st.caption("  \n".join(verdict.reasons(found[0])))
+    if len(found) > 1:
+        _ranking(sides[0], found)
+
+
+def _ranking(best: "Side", found: "Sequence[Verdict]") -> None:
+    """Every recipe against the best one."""
+    rows = [_row(best.name, found[0].accuracies[0], None)]
+    rows += [_row(verdict.worse, verdict.accuracies[1], verdict) for verdict in found]
+    st.table(rows, border="horizontal", hide_index=True)
+
+
+def _row(name: str, accuracies: Sequence[float], verdict: "Verdict | None") -> dict[str, str]:
+    spread = f" ± {100 * stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+    low, high = verdict.images.interval if verdict else (0.0, 0.0)
+    return {
+        "": name,
+        "Test accuracy": percent(fmean(accuracies)) + spread,
+        "Behind the best": f"{100 * verdict.images.amount:.2f} points ({100 * low:.2f} to {100 * high:.2f})" if verdict else "",
+        "Verdict": WORDS[verdict.outcome] if verdict else "the best",
+    }
+
+
+def _one_recipe(runs: Sequence[Run]) -> None:
+    """Seeds of one recipe: nothing to choose between, but a mean and a spread."""
+    accuracies = [run.accuracy for run in runs if run.accuracy is not None]
+    mean, spread = percent(fmean(accuracies)), f"{100 * stdev(accuracies):.2f} points"
+    st.markdown(
+        f"**These {len(runs)} runs differ in their seed alone: {mean} ± {spread}** (mean and standard deviation), from "
+        f"{percent(min(accuracies))} to {percent(max(accuracies))}. None of them is better: add a run with other settings to compare."
+    )
+
+
+def _left_out(runs: Sequence[Run], ended: int) -> None:
+    waiting = [looks.called(run) for run in runs if run.accuracy is None]
+    if waiting:
+        st.caption(plain(f"Left out, because not trained to their end: {', '.join(waiting)}."))
+    if ended > MOST:
+        st.caption(f"Of {ended} runs, the {MOST} with the highest test accuracy are judged.")
+    elif lost := [looks.called(run) for run in runs if run.accuracy is not None]:
+        st.caption(plain(f"Left out, because their weights are missing or damaged: {', '.join(lost)}."))
