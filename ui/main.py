@@ -34,6 +34,11 @@ PAGES = {
             title=":material/list_alt: Runs",
             help="Every training with its settings, figures, curves, log and checkpoints.",
         ),
+        st.Page(
+            places.SWEEP,
+            title=":material/tune: Sweep",
+            help="Search for better settings: many short trainings, and what they tell.",
+        ),
     ],
     "Understanding": [
         st.Page(

@@ -3,6 +3,7 @@
 OVERVIEW = "../pages/overview.py"
 TRAIN = "../pages/train.py"
 RUNS = "../pages/runs.py"
+SWEEP = "../pages/sweep.py"
 EVALUATE = "../pages/evaluate.py"
 EXPLORE = "../pages/explore.py"
 TRY = "../pages/try_it.py"

@@ -16,6 +16,7 @@ PAGES = {
     "/try_it": "Try it",
     "/train": "Train",
     "/runs": "Runs",
+    "/sweep": "Sweep",
     "/evaluate": "Evaluate",
     "/explore": "Explore",
 }  # address -> heading
