@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fmnist import search_space
-from fmnist.config import TrainConfig, parse
+from fmnist.config import FIELDS, TrainConfig, parse
 from fmnist.errors import ConfigError
 from fmnist.run import Status
 from fmnist.search_space import Value
@@ -22,8 +22,36 @@ ATTEMPTS = 200  # to find a config that is allowed and was not tried yet
 GUIDED_ATTEMPTS = 20  # the first of them are TPE's
 
 
+def check(spec: Spec) -> None:
+    """Refuse a search in which fields contradict each other so that something in it would never be tried.
+
+    Raises:
+        ConfigError: a listed value is never allowed, or no config is; with the reason. Or Optuna is asked for and not installed.
+    """
+    for name, domain in spec.space.items():
+        for each in domain if isinstance(domain, tuple) else ():
+            if refusal := _refusal(spec, {name: each}):
+                raise ConfigError(f"{FIELDS[name].title} {each} would never be tried. {refusal}")
+    if refusal := _refusal(spec, {}):
+        raise ConfigError(f"No config of this search is allowed. {refusal}")
+    if spec.sampler == "tpe":
+        _optuna()
+
+
+def _refusal(spec: Spec, fixed: dict[str, Value]) -> ConfigError | None:
+    """Why no config with these values is allowed; None when one is."""
+    refusal = None
+    for attempt in range(ATTEMPTS):
+        try:
+            parse({**_drawn(spec, random.Random(attempt)), **fixed}, spec.base)
+            return None
+        except ConfigError as error:
+            refusal = error
+    return refusal
+
+
 def propose(spec: Spec, number: int, trials: Sequence[Trial]) -> TrainConfig | None:
-    """The config of a trial; None when no other one is left, as in a small grid.
+    """The config of a trial; None when no new one is found, as in a small grid that was tried whole.
 
     The first trial is the config that the search starts from, if it lies in the space: what searching gains is then plain to see.
 
@@ -32,25 +60,21 @@ def propose(spec: Spec, number: int, trials: Sequence[Trial]) -> TrainConfig | N
         trials: those that have ended.
 
     Raises:
-        ConfigError: Optuna is asked for and not installed, or no config of the space is allowed; with the reason.
+        ConfigError: Optuna is asked for and not installed.
     """
     tried = [trial.run.config for trial in trials]
     if number == 1 and search_space.contains(spec.space, spec.base):
         return spec.base
-    refusal = None
     for attempt in range(ATTEMPTS):
         dice = random.Random(f"{spec.seed} {number} {attempt}")
         guided = spec.sampler == "tpe" and attempt < GUIDED_ATTEMPTS
         values = _guided(spec, trials, dice) if guided else _drawn(spec, dice)
         try:
             config = parse(values, spec.base)
-        except ConfigError as error:  # two fields that contradict each other
-            refusal = error
+        except ConfigError:  # two fields that contradict each other
             continue
         if config not in tried:
             return config
-    if refusal and not tried:
-        raise ConfigError(f"No config of this search is allowed. {refusal}")
     return None
 
 

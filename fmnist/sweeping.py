@@ -10,7 +10,7 @@ import logging
 from fmnist import halving
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch
-from fmnist.proposals import propose
+from fmnist.proposals import check, propose
 from fmnist.run import Request, Run, Status
 from fmnist.store import Store
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, token_of
@@ -20,12 +20,12 @@ FAILURES = 3  # trials in a row that failed, after which a sweep waits for a per
 
 
 def begin(store: Store, spec: Spec, *, device: str, name: str | None = None, token: str | None = None) -> Sweep:
-    """A new sweep that has its first proposal, so that a space in which nothing is allowed is refused here and now.
+    """A new sweep, which makes its first trial when somebody advances it.
 
     Raises:
-        ConfigError: no config of the space is allowed, or the sampler is not installed.
+        ConfigError: something in it would never be tried, or the sampler is not installed.
     """
-    propose(spec, 2, [])  # the first may be the base itself, which says nothing about the space
+    check(spec)
     return Sweeps(store).create(spec, device=device, name=name, token=token)
 
 

@@ -39,6 +39,11 @@ PAGES = {
             title=":material/compare: Compare",
             help="Runs side by side: which is better, whether that is more than chance, and what made the difference.",
         ),
+        st.Page(
+            places.SWEEP,
+            title=":material/tune: Sweep",
+            help="Search for better settings: many short trainings, and what they tell.",
+        ),
     ],
     "Understanding": [
         st.Page(

@@ -17,6 +17,7 @@ PAGES = {
     "/train": "Train",
     "/runs": "Runs",
     "/compare": "Compare",
+    "/sweep": "Sweep",
     "/evaluate": "Evaluate",
     "/explore": "Explore",
 }  # address -> heading

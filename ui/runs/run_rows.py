@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from fmnist.config import TrainConfig
 from fmnist.events import Epoch
 from fmnist.run import Run, Status
 from ui import places
@@ -29,9 +30,11 @@ def badge(run: Run) -> None:
 
 def recipe(run: Run) -> str:
     """What was trained: "reference, 10 epochs"."""
-    if run.config is None:
-        return "its settings cannot be read"
-    return f"{run.config.network}, {run.config.epochs} epoch{'s' * (run.config.epochs != 1)}"
+    return recipe_of(run.config) if run.config else "its settings cannot be read"
+
+
+def recipe_of(config: TrainConfig) -> str:
+    return f"{config.network}, {config.epochs} epoch{'s' * (config.epochs != 1)}"
 
 
 def standing(run: Run, last: Epoch | None) -> str:

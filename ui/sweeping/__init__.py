@@ -1,0 +1,1 @@
+"""The Sweep page: what to search, what it will cost, how it goes, what came out."""

@@ -1,0 +1,87 @@
+"""What a sweep will cost, and the button that begins it."""
+
+import streamlit as st
+
+from fmnist import halving, sweeping
+from fmnist.errors import ConfigError, FmnistError, StoreError
+from fmnist.sweep import NAME_LENGTH, Spec, Sweep
+from ui import one_click, state
+from ui.labels import duration, plain
+from ui.sweeping.sweep_form import Answer
+
+BEGIN_SECONDS = 4.0  # each trial is a process of its own, which loads PyTorch first
+
+
+def show(answer: Answer) -> None:
+    """A name, the button, and the forecast; where the form has no valid answer, why."""
+    name = st.text_input("Name (optional)", key="sweep.name", max_chars=NAME_LENGTH, placeholder="Sweep and its number, if empty")
+    if answer.problem:
+        st.error(plain(answer.problem), icon=":material/error:")
+    clicked = st.button(
+        "Start the sweep", icon=":material/play_arrow:", type="primary", width="stretch", disabled=answer.spec is None, key="sweep.start"
+    )
+    if clicked and answer.spec:
+        _start(answer.spec, (name or "").strip())
+    if answer.spec:
+        _cost(answer.spec)
+
+
+def _start(spec: Spec, name: str) -> None:
+    try:
+        sweep = _create(spec, name)
+    except (ConfigError, StoreError) as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.query_params.clear()
+    st.query_params["sweep"] = str(sweep.number)
+    st.rerun()
+
+
+def _create(spec: Spec, name: str) -> Sweep:
+    from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts
+
+    token = one_click.token("sweep.start", spec)
+    return sweeping.begin(state.store(), spec, device=resolve(spec.base.device), name=name or None, token=token)
+
+
+@st.fragment(parallel=True)
+def _cost(spec: Spec) -> None:
+    """The time that it will take. What is asked for the first time may take seconds (PyTorch is loaded, this machine is measured)."""
+    slot = st.empty()
+    told: set[str] = st.session_state.setdefault("sweep.measured", set())
+    kind = f"{spec.base.network} {spec.base.batch_size} {spec.base.optimizer}"
+    if kind not in told:  # no st.spinner: its timer prints a traceback when a visitor leaves meanwhile
+        slot.markdown(":material/hourglass_top: Measuring this machine…")
+    try:
+        seconds, basis = _seconds(spec)
+    except FmnistError as error:
+        slot.error(plain(str(error)), icon=":material/error:")
+        return
+    told.add(kind)
+    with slot.container():
+        st.markdown(f":material/timer: {forecast(spec, seconds)}")
+        st.caption(f"{plain(basis[0].upper() + basis[1:])}; values that make a trial larger or smaller change it.")
+
+
+@st.cache_data(show_spinner=False, ttl=60, max_entries=64)
+def _seconds(spec: Spec) -> tuple[float, str]:
+    """Of one trial like the config that the search starts from."""
+    from fmnist import bench
+
+    expected = bench.forecast(spec.base, state.store())
+    return expected.seconds, expected.basis
+
+
+def forecast(spec: Spec, seconds: float) -> str:
+    """How long the trials take, or how many the time is enough for.
+
+    Args:
+        seconds: of one trial that is trained to its end.
+    """
+    share = halving.expected_share(spec.base.epochs, spec.trials or halving.ENOUGH) if spec.halving else 1.0
+    each = f"a whole trial takes {duration(seconds)}"
+    saved = f", stopping early saves about {1 - share:.0%}".replace("%", "\N{NO-BREAK SPACE}%") if share < 0.95 else ""
+    if spec.trials:
+        return f"About **{duration(spec.trials * (seconds * share + BEGIN_SECONDS))}** on this machine: {each}{saved}."
+    count = max(1, round(60 * (spec.minutes or 0) / (seconds * share)))
+    return f"About **{count:,} trial{'s' * (count != 1)}** on this machine: {each}{saved}."
