@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 
 from fmnist.errors import StoreError
 from fmnist.run import Run
@@ -12,7 +13,7 @@ KEPT_SECONDS = 30 * 86_400.0
 UNDO_SECONDS = 86_400.0  # how long the last deletion is offered to be undone at once
 
 
-def last_deletion(binned: list[Run]) -> list[Run]:
+def last_deletion(binned: Sequence[Run]) -> list[Run]:
     """The runs that were deleted last, all in one action and within a day; empty when there are none.
 
     Args:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from fmnist import tuning
 from fmnist.cli import chosen_config
@@ -98,6 +99,7 @@ def summary(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 2),
         "images_per_second": round(images / run.seconds, 1) if run.seconds else None,
         "test": {"accuracy": run.accuracy, "loss": run.loss},
+        "tags": list(run.tags),
         "folder": str(folder(run)),
     }
 
@@ -118,18 +120,24 @@ def sweep(options: argparse.Namespace) -> int:
 
 def runs(options: argparse.Namespace) -> int:
     """`fmnist runs`"""
-    every = Store().runs()
+    every = [run for run in Store().runs(archived=options.archived) if options.tag is None or options.tag in run.tags]
     if options.json:
         _print_json({"runs": [summary(run) for run in every]})
+        return 0
+    if not every and options.tag:
+        out.print(f"No run has the tag '{options.tag}'.", highlight=False, markup=False)
         return 0
     if not every:
         out.print("No run yet. Train one: python -m fmnist train --preset reference", highlight=False)
         return 0
-    table = Table("No.", "Id", "Name", "Status", "Network", "Epochs", "Test accuracy", "Test loss", "Seconds", box=None, pad_edge=False)
+    table = Table(
+        "No.", "Id", "Name", "Status", "Network", "Epochs", "Test accuracy", "Test loss", "Seconds", "Tags", box=None, pad_edge=False
+    )
     for run in every:
         accuracy, loss = (f"{run.accuracy:.2%}", f"{run.loss:.4f}") if run.accuracy is not None else ("", "")
         network, epochs = (run.config.network, f"{run.epoch}/{run.config.epochs}") if run.config else ("damaged", "")
-        table.add_row(str(run.number), run.id[:8], run.name, run.status.value, network, epochs, accuracy, loss, f"{run.seconds:.0f}")
+        cells = (str(run.number), run.id[:8], run.name, run.status.value, network, epochs, accuracy, loss, f"{run.seconds:.0f}")
+        table.add_row(*map(Text, (*cells, ", ".join(run.tags))))  # what a person wrote is no markup
     out.print(table)
     return 0
 

@@ -22,7 +22,7 @@ st.markdown(
 
 def live(was_busy: bool) -> None:
     """Everything that a training changes."""
-    runs, last = state.store().runs(), state.store().last_epochs()
+    runs, last = state.store().runs(archived=False), state.store().last_epochs()
     if was_busy != run_rows.busy(runs):
         st.rerun()  # with another clock
     step, best = st.columns([3, 2])
@@ -86,7 +86,7 @@ def best_model(runs: list[Run]) -> None:
     st.caption(f"{plain(best.name)}, against the published {percent(REFERENCE_ACCURACY)} and {REFERENCE_LOSS:.4f}")
 
 
-is_busy = run_rows.busy(state.store().runs())
+is_busy = run_rows.busy(state.store().runs(archived=False))
 st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)
 examples.bundled_at_work()
 st.subheader("What it learns from")

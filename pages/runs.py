@@ -12,47 +12,46 @@ BUSY_SECONDS = 3.0  # how often the table looks into the store while something i
 IDLE_SECONDS = 10.0
 
 
-def table(asked: view.View, query: run_filter.Query, was_busy: bool) -> None:
-    """The runs that fit, with what can be done to them; a click on a name opens one."""
+def live(was_busy: bool) -> None:
+    """Everything but one run on its page: the controls, what can be done to the ticked runs, the table."""
     if clicked := grid.clicked("runs"):
         st.query_params["run"] = clicked
         st.rerun()
     store = state.store()
-    runs = store.runs(archived=asked.archived)
+    runs, binned = store.runs(), store.binned()
     if run_rows.busy(runs) != was_busy:
         st.rerun()  # with another clock
-    fitting = [entry for entry in fields.entries(runs, store.last_epochs(), store.best_epochs()) if query.fits(entry)]
-    ticked = set(grid.ticked("runs"))
-    bulk.bar([entry.run for entry in fitting if entry.run.id in ticked], runs)
-    st.caption(said(len(fitting), len(runs), query))
-    if not fitting:
-        st.info("No run fits. Take something out of the search field.", icon=":material/filter_alt_off:")
-        return
-    if asked.group != groups.NONE:
-        fitting = groups.show(groups.split(fitting, asked.group))
-    run_table.show(run_table.ordered(fitting, asked.sort), asked.columns, key="runs")
-
-
-def said(fitting: int, all_of_them: int, query: run_filter.Query) -> str:
-    where = f", where {' and '.join(str(condition) for condition in query.conditions)}" if query.conditions else ""
-    return plain(
-        f"{fitting} of {all_of_them} runs{where}. Click a name to open the run, tick rows to compare, tag, archive or delete them."
-    )
-
-
-def overview() -> None:
-    everything, binned = state.store().runs(), state.store().binned()
-    if not everything and not binned:
+    if not runs and not binned:
         invitation()
         return
-    asked = view.ask(everything, len(binned))
+    asked = view.ask(runs, len(binned))
     try:
         query = run_filter.read(asked.search)
     except run_filter.FilterError as error:
         boundary.show(error)
         return
-    is_busy = run_rows.busy(everything)
-    st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(table)(asked, query, is_busy)
+    listed = [run for run in runs if asked.archived or run.archived is None]
+    fitting = [entry for entry in fields.entries(listed, store.last_epochs(), store.best_epochs()) if query.fits(entry)]
+    ticked = set(grid.ticked("runs"))
+    chosen = [entry.run for entry in fitting if entry.run.id in ticked]
+    bulk.bar(chosen, runs, binned)
+    st.caption(said(len(fitting), len(listed), query, len(chosen)))
+    tables(fitting, asked)
+
+
+def tables(entries: list[fields.Entry], asked: view.View) -> None:
+    if not entries:
+        st.info("No run fits. Take something out of the search field.", icon=":material/filter_alt_off:")
+        return
+    if asked.group != groups.NONE:
+        entries = groups.show(groups.split(entries, asked.group))
+    run_table.show(run_table.ordered(entries, asked.sort), asked.columns, key="runs")
+
+
+def said(fitting: int, all_of_them: int, query: run_filter.Query, ticked: int) -> str:
+    where = f", where {' and '.join(str(condition) for condition in query.conditions)}" if query.conditions else ""
+    hint = f"{ticked} ticked." if ticked else "Click a name to open the run, tick rows to compare, tag, archive or delete them."
+    return plain(f"{fitting:,} of {all_of_them:,} runs{where}. {hint}")
 
 
 def invitation() -> None:
@@ -88,4 +87,5 @@ elif "bin" in st.query_params:
     way_back("bin")
     bin_page.show()
 else:
-    overview()
+    is_busy = bool(state.store().running() or state.store().queue())
+    st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)

@@ -24,7 +24,7 @@ def signature(runs: list[Run]) -> list[tuple[str, str]]:
     return [(run.id, run.status) for run in runs]
 
 
-runs = state.store().runs()
+runs = state.store().runs(archived=False)
 active = signature(state.store().running() + state.store().queue())
 with st.container():  # one place, so that the form below keeps its own whatever goes on here
     if not runs:

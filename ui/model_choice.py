@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from fmnist.errors import StoreError
 from fmnist.run import Run, Status
 from ui import address, state
 from ui.labels import percent, plain
@@ -16,8 +17,11 @@ BUNDLED, BEST = "bundled", "best"
 
 
 def names() -> dict[str, str]:
-    """Word -> what a person calls it; the best run first, then the bundled model, then every run with weights, the newest first."""
-    runs = [run for run in state.store().runs() if has_weights(run)]
+    """Word -> what a person calls it; the best run first, then the bundled model, then every run with weights, the newest first.
+
+    Archived runs are not among them.
+    """
+    runs = [run for run in state.store().runs(archived=False) if has_weights(run)]
     judged = [run for run in runs if run.accuracy is not None]
     found: dict[str, str] = {}
     if judged:
@@ -42,11 +46,19 @@ def ask(label: str, key: str, without: str | None = None) -> str:
     default = next(iter(named))
     asked = st.query_params.get(key, default)
     if asked not in named:
-        named[asked] = f"{asked[:40]} (not available)"
+        named[asked] = _not_offered(asked)
     address.follow(key, named, default)
     return st.selectbox(
         label, list(named), format_func=lambda word: named[word], key=key, on_change=address.tell, args=(key, default), width=420
     )
+
+
+def _not_offered(word: str) -> str:
+    """What a model is called that a link names and the list does not have: an archived run, or one that is gone."""
+    try:
+        return f"{_name(state.store().find(word))} · archived"
+    except StoreError:
+        return f"{word[:40]} (not available)"
 
 
 def _words(word: str | None) -> set[str | None]:
@@ -55,7 +67,9 @@ def _words(word: str | None) -> set[str | None]:
     if run is None:
         return {word}
     best = max(
-        (other for other in state.store().runs() if other.accuracy is not None), key=lambda other: other.accuracy or 0.0, default=None
+        (other for other in state.store().runs(archived=False) if other.accuracy is not None),
+        key=lambda other: other.accuracy or 0.0,
+        default=None,
     )
     return {word, str(run.number), *([BEST] if best and best.id == run.id else [])}
 

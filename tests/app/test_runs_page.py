@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bench.runs_page import fill
 from fmnist.config import TrainConfig
-from fmnist.run import Run, Status, folder
+from fmnist.run import Run, folder
 from fmnist.store import Store
-from ui.runs import run_page, run_table
+from ui.runs import run_page
 
 Visit = Callable[..., AppTest]
 TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"]
@@ -32,62 +33,187 @@ def open_tab(app: AppTest, name: str) -> AppTest:
     return app.run()
 
 
+def tick(app: AppTest, *runs: Run, key: str = "runs") -> AppTest:
+    """The table after a person has ticked these rows, and no others."""
+    widget, ids = app.session_state[f"{key}.drawn"]
+    app.session_state[widget] = {"selection": {"rows": [ids.index(run.id) for run in runs], "columns": [], "cells": []}}
+    return app.run()
+
+
+def said(app: AppTest) -> str:
+    return " ".join(element.value for element in app.caption).replace("\\", "")
+
+
 # ---- the table ----
 
 
 def test_the_table_has_the_settings_and_figures_of_a_run(visit: Visit, runs: dict[str, Run]) -> None:
     table = visit("runs").dataframe[0].value.set_index("number")
     row = table.loc[runs["finished"].number]
-    assert (row["network"], row["epochs"], row["batch"], row["optimizer"], row["rate"]) == ("linear", "2 of 4", 64, "adam", 0.001)
-    assert (row["accuracy"], row["loss"], row["monitor"]) == (pytest.approx(93.12), 0.2101, pytest.approx(80.0))
+    assert (row["network"], row["done"], row["epochs"], row["batch_size"]) == ("linear", 2, 4, 64)
+    assert (row["optimizer"], row["learning_rate"]) == ("adam", 0.001)
+    assert (row["accuracy"], row["loss"]) == (pytest.approx(93.12), 0.2101)
+    assert (row["best"], row["best_epoch"], row["last"]) == (pytest.approx(80.0), 1, pytest.approx(80.0))
     assert (row["speed"], row["time"].total_seconds()) == (130.0, 8.0)
 
 
 def test_a_damaged_run_has_a_row_without_settings(visit: Visit, runs: dict[str, Run]) -> None:
     table = visit("runs").dataframe[0].value.set_index("number")
     row = table.loc[runs["damaged"].number]
-    assert row["status"].tolist() == ["damaged"]
-    assert row[["network", "epochs", "batch", "optimizer", "rate"]].isna().all()
+    assert list(row["status"]) == ["damaged"]
+    assert row[["network", "epochs", "batch_size", "optimizer", "learning_rate"]].isna().all()
 
 
-def test_a_filter_can_be_sent_as_an_address(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+def test_a_thousand_runs_are_all_listed_and_the_fifty_damaged_ones_are_named(visit: Visit, runs_store: Store) -> None:
+    damaged = fill(runs_store.url, 1_000, 50)
+    app = visit("runs")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == 1_000
+    bad = table[[list(status) == ["damaged"] for status in table["status"]]]
+    assert len(damaged) == len(bad) == 50
+    assert {run.name for run in runs_store.runs() if run.damage} == set(bad["name"])
+    assert all(run.damage and run.id in damaged for run in map(runs_store.get, damaged))
+    opened_one = visit("runs", run=damaged[0])
+    assert not opened_one.exception
+    assert "cannot be read" in opened_one.error[0].value
+
+
+def test_a_view_can_be_sent_as_an_address(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
     runs_store.annotate(runs["paused"].id, "the one with the Blue label")
     assert column(visit("runs", search="blue LABEL"), "number") == [runs["paused"].number]
-    assert column(visit("runs", status="damaged"), "number") == [runs["damaged"].number]
+    assert column(visit("runs", search="status=damaged"), "number") == [runs["damaged"].number]
+    app = visit("runs", columns="seed,flip", sort="accuracy", group="status")
+    groups, table = app.dataframe
+    assert table.value.columns.tolist() == ["number", "name", "seed", "flip"]
+    assert table.value["number"].tolist()[:2] == [runs["finished"].number, runs["damaged"].number]  # 93.12 % and 50 %
+    assert set(groups.value["group"]) == {"finished", "failed", "diverged", "paused", "damaged", "training", "waiting"}
 
 
-def test_a_filter_looks_into_settings_too() -> None:
-    made = [run_of(TrainConfig(network="mlp", optimizer="sgd"), 1), run_of(TrainConfig(), 2)]
-    assert [run.number for run in run_table.filtered(made, "sgd mlp", [])] == [1]
-    assert [run.number for run in run_table.filtered(made, "", [])] == [1, 2]
-    assert run_table.filtered(made, "", ["failed"]) == []
+def test_what_the_address_says_wrongly_is_passed_over_or_told_in_a_sentence(visit: Visit, runs: dict[str, Run]) -> None:
+    app = visit("runs", columns="seed,nonsense", sort="nonsense", group="nonsense")
+    assert app.dataframe[0].value.columns.tolist() == ["number", "name", "seed"]
+    app = visit("runs", search="acuracy>93")
+    assert "Did you mean 'accuracy'?" in app.error[0].value.replace("\\", "")
+    assert not app.dataframe
 
 
-def run_of(config: TrainConfig, number: int) -> Run:
-    """A finished run that is in no store."""
-    rest: dict[str, Any] = dict.fromkeys(Run.__dataclass_fields__)
-    return Run(
-        **{**rest, "number": number, "name": f"Run {number}", "note": "", "status": Status.FINISHED, "config": config, "device": "cpu"}
-    )
-
-
-def test_selecting_a_row_opens_the_run(visit: Visit, runs: dict[str, Run]) -> None:
+def test_the_columns_are_chosen_and_put_back(visit: Visit, runs: dict[str, Run]) -> None:
     app = visit("runs")
-    row = column(app, "number").index(runs["paused"].number)
-    app.session_state["runs.table"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
-    app.run()
+    app.multiselect(key="columns").set_value(["seed"]).run()
+    assert app.dataframe[0].value.columns.tolist() == ["number", "name", "seed"]
+    assert app.query_params["columns"] in ("seed", ["seed"])
+    app.button(key="runs.columns.usual").click().run()
+    assert len(app.dataframe[0].value.columns) > 10
+    assert "columns" not in app.query_params
+
+
+def test_the_filter_popover_writes_conditions_that_can_be_read(visit: Visit, runs: dict[str, Run]) -> None:
+    app = visit("runs", search="run")
+    app.multiselect(key="runs.filter.value.status").set_value(["failed", "paused"]).run()
+    app.button(key="runs.filter.add").click().run()
+    assert app.text_input(key="search").value == "run status=failed,paused"
+    assert set(column(app, "name")) == {"A failed run", "A paused run"}
+    assert "where status is failed or paused" in said(app)
+    app.selectbox(key="runs.filter.field").set_value("accuracy").run()
+    app.text_input(key="runs.filter.value.accuracy").set_value("90").run()
+    app.button(key="runs.filter.add").click().run()
+    assert app.text_input(key="search").value == "run status=failed,paused accuracy=90"
+
+
+# ---- what is done to ticked rows ----
+
+
+def test_one_ticked_row_can_be_opened(visit: Visit, runs: dict[str, Run]) -> None:
+    app = tick(visit("runs"), runs["paused"])
+    app.button(key="runs.bulk.open").click().run()
     assert opened(app) == runs["paused"].id
     assert not app.dataframe
     assert [tab.label for tab in app.tabs] == TABS
 
 
-def test_a_row_that_moved_meanwhile_still_opens_the_run_that_was_clicked(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
-    app = visit("runs")
-    row = column(app, "number").index(runs["finished"].number)
+def test_ticks_stay_with_their_runs_when_rows_move(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    app = tick(visit("runs"), runs["finished"], runs["paused"])
     runs_store.create(TrainConfig(), device="cpu")  # pushes every row down by one
-    app.session_state["runs.table"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     app.run()
-    assert opened(app) == runs["finished"].id
+    assert "2 ticked" in said(app)
+    app.button(key="runs.bulk.delete").click().run()
+    assert {run.id for run in runs_store.binned()} == {runs["finished"].id, runs["paused"].id}
+
+
+def test_ticked_runs_get_tags_and_lose_those_that_all_of_them_had(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    two = [runs["finished"], runs["paused"]]
+    runs_store.tag([run.id for run in two], add=["both"])
+    runs_store.tag([two[0].id], add=["one"])
+    app = tick(visit("runs"), *two)
+    [field] = [each for each in app.multiselect if each.label == "Tags"]
+    assert field.value == ["both"]
+    field.set_value(["lunch"])
+    [save] = [each for each in app.button if each.label == "Save"]
+    save.click().run()
+    assert not app.exception
+    assert [runs_store.get(run.id).tags for run in two] == [("one", "lunch"), ("lunch",)]
+    assert "2 ticked" in said(app)
+    assert set(column(visit("runs", search="tag=lunch"), "name")) == {run.name for run in two}
+
+
+def test_archived_runs_are_out_of_the_list_unless_asked_for(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    app = tick(visit("runs"), runs["finished"])
+    app.button(key="runs.bulk.archive").click().run()
+    assert runs["finished"].number not in column(app, "number")
+    app.toggle(key="archived").set_value(True).run()
+    assert runs["finished"].number in column(app, "number")
+    app = tick(app, runs["finished"])
+    app.button(key="runs.bulk.unarchive").click().run()
+    assert runs_store.get(runs["finished"].id).archived is None
+
+
+def test_a_running_training_survives_the_deletion_of_its_neighbours(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    app = tick(visit("runs"), runs["running"], runs["failed"])
+    app.button(key="runs.bulk.delete").click().run()
+    assert [run.id for run in runs_store.binned()] == [runs["failed"].id]
+    assert "Still being trained, so not deleted: A running run" in app.toast[0].value.replace("\\", "")
+
+
+def test_a_deletion_can_be_undone_and_what_is_in_the_bin_brought_back(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    before = runs_store.runs()
+    app = tick(visit("runs"), runs["failed"], runs["diverged"])
+    app.button(key="runs.bulk.delete").click().run()
+    assert len(app.dataframe[0].value) == len(before) - 2
+    app.button(key="runs.undo").click().run()
+    assert runs_store.runs() == before
+    runs_store.bin([runs["failed"].id, runs["diverged"].id])
+    app = visit("runs", bin="yes")
+    assert set(column(app, "name")) == {"A failed run", "A diverged run"}
+    app = tick(app, runs["failed"], key="runs.bin.table")
+    app.button(key="runs.bin.back").click().run()
+    assert not app.exception
+    assert [run.id for run in runs_store.binned()] == [runs["diverged"].id]
+
+
+def test_the_bin_is_emptied_with_the_folders_after_a_second_yes(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    doomed = [runs["failed"], runs["diverged"]]
+    for run in doomed:
+        folder(run).mkdir(parents=True)
+        (folder(run) / "worker.log").write_text("the disk is full")
+    runs_store.bin([run.id for run in doomed])
+    app = visit("runs", bin="yes")
+    app.session_state["runs.bin.ask"] = True
+    app.run()
+    assert any("2 runs with settings, curves, figures and 2 files (32 bytes)" in each.value for each in app.markdown)
+    app.button(key="runs.bin.remove").click().run()
+    assert not app.exception
+    assert runs_store.binned() == []
+    assert not any(folder(run).exists() for run in doomed)
+    assert "The bin is empty." in [info.value for info in app.info]
+
+
+def test_the_page_of_a_run_in_the_bin_says_so_and_brings_it_back(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    runs_store.bin([runs["finished"].id])
+    app = visit("runs", run=runs["finished"].id)
+    assert any("in the bin; it is removed for good in 30 d" in each.value or "29 d" in each.value for each in app.markdown)
+    app.button(key="runs.bin.back").click().run()
+    assert runs_store.get(runs["finished"].id).binned is None
 
 
 # ---- the page of a run ----

@@ -1,4 +1,4 @@
-"""The table of runs under a mouse and a keyboard; names that try to be more than names; deleting for good."""
+"""The table of runs under a mouse and a keyboard; names that try to be more than names; what is done to ticked rows."""
 
 import re
 from collections.abc import Iterator
@@ -65,16 +65,28 @@ def test_a_name_in_the_table_opens_its_run_and_never_becomes_a_link_or_a_picture
     assert page.locator("a[href*=evil], img[src*=evil]").count() == 0
 
 
-def test_a_row_opens_by_its_box_and_by_the_keyboard_and_the_filter_outlives_it(server: Server, two: list[Run], page: Page) -> None:
+def open_ticked(page: Page) -> None:
+    page.locator(".st-key-runs-bulk-open").get_by_role("button").click()  # by its key: a list that is closed has a button "Open", too
+
+
+def search(page: Page, words: str) -> None:
+    field = page.get_by_role("textbox", name="Search")
+    field.fill(words)
+    field.press("Enter")
+
+
+def test_a_row_is_ticked_by_mouse_and_keyboard_and_the_search_outlives_a_look_at_the_run(
+    server: Server, two: list[Run], page: Page
+) -> None:
     page.goto("/runs?search=plain")
     settle(page)
     click_in_table(page, 0, CHECKBOX)
+    open_ticked(page)
     expect_run(page, two[1])
     page.get_by_role("button", name="All runs", exact=True).click()
     expect(page).to_have_url(re.compile(r"/runs\?search=plain$"))
     expect(page.get_by_text("1 of 2 runs")).to_be_visible()
-    page.get_by_role("textbox", name="Search").fill("")
-    page.get_by_role("textbox", name="Search").press("Enter")
+    search(page, "")
     expect(page.get_by_text("2 of 2 runs")).to_be_visible()
     expect(cell(page, 1)).to_be_attached()  # the row is back
     canvas(page).focus()
@@ -82,23 +94,41 @@ def test_a_row_opens_by_its_box_and_by_the_keyboard_and_the_filter_outlives_it(s
     page.keyboard.press("ArrowDown")
     expect(cell(page, 1)).to_be_focused()  # the grid moves after its next frame
     page.keyboard.press("Shift+Space")
+    open_ticked(page)
     expect_run(page, two[1])
 
 
-def test_a_run_is_deleted_with_its_folder_after_a_second_yes(server: Server, runs_store: Store, two: list[Run], page: Page) -> None:
-    doomed = two[1]
-    folder(doomed).mkdir(parents=True)
-    (folder(doomed) / "worker.log").write_text("nothing happened")
-    page.goto(f"/runs?run={doomed.id}")
-    page.get_by_role("tab", name="Name and note").click()
-    page.get_by_role("button", name="Delete this run").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("1 file (16 bytes)")
-    dialog.get_by_role("button", name="Keep it").click()
-    expect(dialog).to_be_hidden()
+def test_two_runs_are_tagged_found_by_the_tag_after_a_reload_deleted_and_brought_back(
+    server: Server, runs_store: Store, two: list[Run], page: Page
+) -> None:
+    for run in two:
+        folder(run).mkdir(parents=True)
+    page.goto("/runs")
+    settle(page)
+    for row in (0, 1):
+        click_in_table(page, row, CHECKBOX)
+        expect(page.get_by_text(f"{row + 1} ticked")).to_be_visible()
+    page.get_by_test_id("stPopoverButton").filter(has_text="Tag").click()
+    page.get_by_role("combobox", name="Tags").fill("lunch")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Save")).to_be_hidden()
+    assert [run.tags for run in runs_store.runs()] == [("lunch",), ("lunch",)]
+
+    search(page, "tag=lunch status=cancelled")
+    expect(page.get_by_text("where has the tag lunch and status is cancelled")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("textbox", name="Search")).to_have_value("tag=lunch status=cancelled")
+    expect(page.get_by_text("2 of 2 runs")).to_be_visible()
+
+    settle(page)
+    for row in (0, 1):
+        click_in_table(page, row, CHECKBOX)
+        expect(page.get_by_text(f"{row + 1} ticked")).to_be_visible()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No run fits")).to_be_visible()
+    assert runs_store.runs() == []
+    page.get_by_role("button", name=re.compile("^Undo: 2 runs deleted")).click()
+    expect(page.get_by_text("2 of 2 runs")).to_be_visible()
     assert [run.id for run in runs_store.runs()] == [run.id for run in two]
-    page.get_by_role("button", name="Delete this run").click()
-    dialog.get_by_role("button", name="Delete for good").click()
-    expect(page.get_by_text("1 of 1 runs")).to_be_visible()
-    assert [run.id for run in runs_store.runs()] == [two[0].id]
-    assert not folder(doomed).exists()
+    assert all(folder(run).exists() for run in two)

@@ -67,7 +67,7 @@ def names() -> dict[str, str]:
     """The models that can be asked, word -> name: the bundled one, then the runs that have weights, the newest first."""
     from fmnist.prediction import BUNDLED
 
-    runs = sorted(state.store().runs(), key=lambda run: -run.number)
+    runs = sorted(state.store().runs(archived=False), key=lambda run: -run.number)
     bundled = {"bundled": "The bundled model"} if BUNDLED.exists() else {}
     return bundled | {run.id: run.name for run in runs if has_weights(run)}
 

@@ -13,7 +13,7 @@ from ui.runs import bulk, grid, run_table
 from ui.runs.fields import entries
 
 KEY = "runs.bin.table"
-COLUMNS = ("status", "tag", "accuracy", "best", "network", "epochs", "created", "binned")
+COLUMNS = ("status", "tag", "accuracy", "binned", "created", "network", "epochs", "best")
 
 
 def show() -> None:
@@ -56,7 +56,10 @@ def _bring_back(runs: Sequence[Run]) -> None:
 
 def _remove(runs: Sequence[Run], label: str) -> None:
     """Removing cannot be undone, so it says what is lost and asks once more."""
-    with st.popover(label, icon=":material/delete_forever:", key=f"runs.bin.ask.{len(runs)}"):
+    popover = st.popover(label, icon=":material/delete_forever:", key="runs.bin.ask", on_change="rerun")
+    if not popover.open:  # the folders of many runs take their time to be looked through
+        return
+    with popover:
         st.markdown(f"**{label}?** {what_is_lost(runs)}")
         if st.button("Yes, remove for good", type="primary", icon=":material/delete_forever:", key="runs.bin.remove"):
             bulk.do(lambda: _remove_all(runs))

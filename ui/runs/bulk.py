@@ -14,11 +14,12 @@ from ui.runs import grid, run_table
 NOTICE = "train.notice"  # said at the top of the page when it is drawn next
 
 
-def bar(chosen: Sequence[Run], runs: Sequence[Run]) -> None:
+def bar(chosen: Sequence[Run], runs: Sequence[Run], binned: Sequence[Run]) -> None:
     """The actions above the table; without a tick they stand there all the same, so that the rows below never move under the mouse.
 
     Args:
         runs: all of them, for their tags.
+        binned: what lies in the bin.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs.bar"):
         _look_into(chosen)
@@ -30,7 +31,7 @@ def bar(chosen: Sequence[Run], runs: Sequence[Run]) -> None:
         if chosen:
             st.button("Untick", icon=":material/close:", type="tertiary", key="runs.bulk.none", on_click=grid.untick, args=("runs",))
         else:
-            _undo(bin.last_deletion(state.store().binned()))
+            _undo(bin.last_deletion(binned))
 
 
 def _look_into(chosen: Sequence[Run]) -> None:

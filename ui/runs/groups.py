@@ -12,7 +12,7 @@ from ui.runs.fields import FIELDS, Entry, shown
 
 NONE, RECIPE = "none", "recipe"
 FIGURES = ("accuracy", "best", "loss")
-OPTIONS = {NONE: "nothing", RECIPE: "all settings but the seed"} | {
+OPTIONS = {NONE: "nothing", RECIPE: "recipe, any seed"} | {
     word: FIELDS[word].title for word in ("status", "tag", "monitor", "sweep", *config.FIELDS)
 }
 

@@ -72,7 +72,7 @@ def _one_of(label: str, options: dict[str, str], key: str, first: str) -> str:
     words = sorted(options, key=lambda word: word != first)
     show = options.__getitem__
     return st.selectbox(
-        label, words, key=key, format_func=show, on_change=address.tell, args=(key, first), label_visibility="collapsed", width=240
+        label, words, key=key, format_func=show, on_change=address.tell, args=(key, first), label_visibility="collapsed", width=210
     )
 
 

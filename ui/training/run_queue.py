@@ -52,7 +52,8 @@ def _shown(running: list[Run], waiting: list[Run]) -> Run | None:
 def _seen_before() -> Run | None:
     """The run that ended while this session was looking."""
     try:
-        return state.store().get(st.session_state[_WATCHED]) if _WATCHED in st.session_state else None
+        run = state.store().get(st.session_state[_WATCHED]) if _WATCHED in st.session_state else None
+        return run if run and run.binned is None else None
     except StoreError:  # deleted since
         del st.session_state[_WATCHED]
         return None
