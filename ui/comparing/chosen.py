@@ -32,6 +32,7 @@ def ask(runs: Sequence[Run]) -> list[Run]:
             format_func=lambda number: _offered(known[number]),
             placeholder="Type a number, a name or a network",
             width="stretch",
+            wrap=True,
         )
         st.selectbox(
             "Add several",

@@ -60,25 +60,35 @@ def _answers(runs: Sequence[Run]) -> "dict[str, judged.Answer] | None":
 
 
 def _verdict(groups: Sequence[Sequence[Run]], answers: "Mapping[str, judged.Answer]") -> None:
-    import torch
-
     from fmnist import verdict
 
     truth = answers[groups[0][0].id].labels
-    sides = [verdict.Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group])) for group in groups]
-    sides.sort(key=lambda side: -fmean(side.accuracies(truth)))
-    known = seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+    sides = [(group, _side(group, answers)) for group in groups]
+    sides.sort(key=lambda pair: -fmean(pair[1].accuracies(truth)))
+    (first, best), *others = sides
     pairs = len(list(combinations(sides, 2)))
-    found = [verdict.judge(sides[0], other, truth, known, pairs) for other in sides[1:]]
+    found = [verdict.judge(best, side, truth, _known(first, group), pairs) for group, side in others]
     st.markdown(f"**{verdict.sentence(found[0])}**")
     st.caption("  \n".join(verdict.reasons(found[0])))
     if len(found) > 1:
-        _ranking(sides[0], found)
+        _ranking(best.name, found)
 
 
-def _ranking(best: "Side", found: "Sequence[Verdict]") -> None:
+def _side(group: Sequence[Run], answers: "Mapping[str, judged.Answer]") -> "Side":
+    import torch
+
+    from fmnist.verdict import Side
+
+    return Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group]))
+
+
+def _known(*groups: Sequence[Run]) -> "seeds.Spread | None":
+    return seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+
+
+def _ranking(best: str, found: "Sequence[Verdict]") -> None:
     """Every recipe against the best one."""
-    rows = [_row(best.name, found[0].accuracies[0], None)]
+    rows = [_row(best, found[0].accuracies[0], None)]
     rows += [_row(verdict.worse, verdict.accuracies[1], verdict) for verdict in found]
     st.table(rows, border="horizontal", hide_index=True)
 
