@@ -1,17 +1,20 @@
 """The page that puts runs side by side: chosen in the address, a verdict, a diff, classes, and what goes with what."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from fmnist import runner
+from fmnist import data, outputs, prediction, runner
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
+from fmnist.home import data_folder
 from fmnist.run import Run
 from fmnist.seeds import pooled
 from fmnist.store import Store
@@ -24,20 +27,40 @@ Visit = Callable[..., AppTest]
 CONFIG = TrainConfig(network="linear", epochs=2, batch_size=64, train_size=900, validation_size=300, device="cpu", precision="float32")
 
 
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of a recipe and a run with a tenth of its learning rate, trained for real and judged, once for all tests."""
+    folder, images = tmp_path_factory.mktemp("trained"), data.load()
+    if data_folder().exists():
+        (folder / "data").symlink_to(data_folder())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FMNIST_HOME", str(folder))
+        patch.delenv("FMNIST_DB", raising=False)
+        store = Store()
+        for name, changes in ((None, {}), (None, {"seed": 1}), ("A *slow* one", {"learning_rate": 1e-4})):
+            run = train(store, name, **changes)
+            outputs.get(prediction.load(run.id, store), "test", images)
+        store.close()
+    return folder
+
+
+@pytest.fixture
+def home(home: Path, trained_home: Path) -> Path:
+    """A home with these three runs."""
+    shutil.copytree(trained_home / "runs", home / "runs")
+    return home
+
+
+@pytest.fixture
+def three(runs_store: Store) -> list[Run]:
+    return [runs_store.find(word) for word in ("1", "2", "3")]
+
+
 def train(store: Store, name: str | None = None, **changes: Any) -> Run:
     created = store.create(CONFIG.model_copy(update=changes), device="cpu", name=name)
     run = store.claim("cpu", NOBODY, created.id)
     assert run
     return runner.train(store, run, threading.Event())
-
-
-@pytest.fixture
-def three(runs_store: Store) -> list[Run]:
-    """Two seeds of a recipe and a run with a tenth of its learning rate, judged already."""
-    made = [train(runs_store), train(runs_store, seed=1), train(runs_store, "A *slow* one", learning_rate=1e-4)]
-    for run in made:
-        guesses(run)
-    return made
 
 
 def guesses(run: Run) -> torch.Tensor:
@@ -69,13 +92,6 @@ def component(at: AppTest, key: str) -> dict[str, Any]:
 
 
 # ---- choosing ----
-
-
-def test_without_a_run_there_is_an_invitation(visit: Visit) -> None:
-    at = visit("compare")
-    assert "There is nothing to compare yet" in words(at)
-    at.button[0].click().run()
-    assert at.title[0].value == "Train"
 
 
 def test_without_a_choice_the_page_says_how_to_choose(visit: Visit, runs: dict[str, Run]) -> None:
@@ -142,6 +158,25 @@ def test_the_verdict_is_that_of_the_core_on_the_same_images(visit: Visit, three:
     assert f"**{sentence(found)}**" in said
     for reason in reasons(found):
         assert reason in said
+
+
+def test_where_the_seed_may_explain_it_more_seeds_are_one_click_away(visit: Visit, three: list[Run], runs_store: Store) -> None:
+    other = train(runs_store, batch_size=128)
+    guesses(other)
+    spread = runs_store.runs()  # without the second seed nobody knows how much a seed makes
+    runs_store.delete(three[1].id)
+    at = visit("compare", runs=f"3,{other.number}")
+    at.button(key="compare.seeds.train").click().run()
+    made = [run for run in runs_store.runs() if run.id not in {each.id for each in spread}]
+    assert sorted((run.config.learning_rate, run.config.batch_size, run.config.seed) for run in made if run.config) == [
+        (1e-4, 64, 1),
+        (1e-4, 64, 2),
+        (1e-3, 128, 1),
+        (1e-3, 128, 2),
+    ]
+    assert {run.origin for run in made} == {three[2].id, other.id}
+    assert chosen(at) == [3, other.number, *sorted(run.number for run in made)]
+    assert "not trained to their end: " in words(at)
 
 
 def test_seeds_of_one_recipe_have_a_mean_and_a_spread_and_no_winner(visit: Visit, three: list[Run]) -> None:
