@@ -32,6 +32,13 @@ def groups(runs: Iterable[Run]) -> list[list[Run]]:
     return list(found.values())
 
 
+def further(run: Run, runs: Iterable[Run], count: int) -> list[TrainConfig]:
+    """The recipe of a run with seeds that none of the given runs has tried with it yet."""
+    assert run.config
+    tried = {other.config.seed for other in runs if other.config and recipe(other.config) == recipe(run.config)} | {run.config.seed}
+    return [run.config.model_copy(update={"seed": max(tried) + place}) for place in range(1, count + 1)]
+
+
 def spread(runs: Iterable[Run], recipes: Collection[TrainConfig]) -> Spread | None:
     """How much the seed moves the test accuracy of these recipes, as far as the given runs tell; None if they do not.
 

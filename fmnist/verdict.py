@@ -154,7 +154,7 @@ def _of_seeds(verdict: Verdict) -> str:
     if verdict.spread is None:
         first, second = (len(side) for side in verdict.accuracies)
         return f"Over the seeds, {first} against {second} runs: {_figures(verdict.seeds)} (Welch's t test)."
-    whose = "the same settings" if verdict.spread.own else "other settings of such networks"
+    whose = "these settings" if verdict.spread.own else "other settings of such networks"
     known = f"{100 * verdict.spread.deviation:.2f} points (standard deviation, by {verdict.spread.runs} runs of {whose})"
     return f"Another seed moves a run by {known}: {_figures(verdict.seeds)}."
 

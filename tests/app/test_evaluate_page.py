@@ -393,7 +393,7 @@ def test_two_models_have_a_verdict_a_difference_matrix_and_the_images_that_chang
     known = pooled([[run.accuracy for run in runs_store.runs() if run.accuracy is not None]])
     assert f"**{sentence(judge(*sides, one.labels, known))}**" in words(at)
     assert (figures(at)["Fixed"], figures(at)["Broken"]) == (f"{found.fixed:,}", f"{found.broken:,}")
-    assert "by 2 runs of the same settings" in words(at)
+    assert "by 2 runs of these settings" in words(at)
     difference = evaluation.confusion_matrix(one.labels, other.guesses) - evaluation.confusion_matrix(one.labels, one.guesses)
     assert component(at, "evaluate.difference")["counts"] == difference.tolist()
     fixed = one.indices[(one.guesses != one.labels) & (other.guesses == one.labels)].tolist()

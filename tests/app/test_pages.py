@@ -48,6 +48,7 @@ def cards(at: AppTest) -> list[str]:
         ("overview", "Train your first network"),
         ("train", "Nothing has been trained here yet."),
         ("runs", "Nothing has been trained yet"),
+        ("compare", "There is nothing to compare yet"),
     ],
 )
 def test_an_empty_installation_invites_to_a_first_training(visit: Visit, page: str, invitation: str) -> None:

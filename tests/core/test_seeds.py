@@ -6,7 +6,7 @@ import pytest
 
 from fmnist.config import TrainConfig
 from fmnist.run import Process, Run, Status
-from fmnist.seeds import groups, pooled, recipe, spread
+from fmnist.seeds import further, groups, pooled, recipe, spread
 from fmnist.store import Store
 
 NOBODY = Process(pid=4321, started=1_700_000_000.0)
@@ -34,6 +34,14 @@ def test_only_finished_runs_of_the_same_settings_belong_together(one_store: Stor
     faster = finished(one_store, LINEAR.model_copy(update={"learning_rate": 0.01}), 0.8)
     stopped = finished(one_store, LINEAR.model_copy(update={"seed": 9}), 0.7, Status.STOPPED)
     assert groups([three[2], faster, three[0], stopped, three[1]]) == [[three[2], three[0], three[1]], [faster], [stopped]]
+
+
+def test_further_seeds_are_those_that_were_not_tried_with_the_recipe(one_store: Store):
+    runs = [*seeded(one_store, LINEAR, 0.84, 0.85), *seeded(one_store, SMALL, 0.9, 0.9, 0.9, 0.9)]
+    one_store.create(LINEAR.model_copy(update={"seed": 4}), device="cpu")  # waits already
+    configs = further(runs[0], one_store.runs(), 2)
+    assert [config.seed for config in configs] == [5, 6]
+    assert {recipe(config) for config in configs} == {LINEAR}
 
 
 def test_the_spread_is_pooled_within_the_groups():

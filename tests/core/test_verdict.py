@@ -137,7 +137,7 @@ def test_a_real_difference_in_words():
         "That is more than the choice of test images makes, and more than another seed makes: it is real",
         "Of the same 10,000 images 31 are right for Run 5 alone, 0 for Run 3 alone: 95 % interval +0.20 to +0.43 points, p < 0.001 "
         "(McNemar's test)",
-        "Another seed moves a run by 0.01 points (standard deviation, by 22 runs of the same settings): 95 % interval +0.28 to +0.34 points, "
+        "Another seed moves a run by 0.01 points (standard deviation, by 22 runs of these settings): 95 % interval +0.28 to +0.34 points, "
         "p < 0.001.",
     ]
 

@@ -23,7 +23,7 @@ def ask(runs: Sequence[Run]) -> list[Run]:
     known = {run.number: run for run in runs if run.config}
     missing = _follow(known)
     several = collections(known, st.session_state[PICKER])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         st.multiselect(
             "Runs",
             [number for number, run in known.items() if not run.archived or number in st.session_state[PICKER]],
@@ -32,6 +32,7 @@ def ask(runs: Sequence[Run]) -> list[Run]:
             format_func=lambda number: _offered(known[number]),
             placeholder="Type a number, a name or a network",
             width="stretch",
+            wrap=True,
         )
         st.selectbox(
             "Add several",
@@ -52,6 +53,11 @@ def narrow(numbers: Sequence[int]) -> None:
     """Compare these runs and no others; before the picker is drawn, such as in the callback of a button."""
     st.session_state[PICKER] = list(numbers)
     _tell()
+
+
+def add(numbers: Sequence[int]) -> None:
+    """Compare these runs too; before the picker is drawn."""
+    narrow([*st.session_state[PICKER], *(number for number in numbers if number not in st.session_state[PICKER])])
 
 
 def collections(known: Mapping[int, Run], chosen: Collection[int]) -> dict[str, list[int]]:
@@ -109,4 +115,4 @@ def _add(several: Mapping[str, Sequence[int]]) -> None:
     picked = st.session_state[ADDER]
     st.session_state[ADDER] = None
     if picked:
-        narrow([*st.session_state[PICKER], *(number for number in several[picked] if number not in st.session_state[PICKER])])
+        add(several[picked])

@@ -88,10 +88,10 @@ def _table(runs: dict[str, Run], baseline: Run, answers: "dict[int, judged.Answe
 
     own = answers[baseline.number]
     recall = [100 * float((own.guesses[own.labels == label] == label).double().mean()) for label in range(len(CLASS_NAMES))]
-    found = {run: cells(own.guesses, answers[run.number].guesses, own.labels) for run in runs.values() if run is not baseline}
-    columns = {looks.called(run): [cell.points for cell in row] for run, row in found.items()}
+    found = {looks.called(run): cells(own.guesses, answers[run.number].guesses, own.labels) for run in runs.values() if run is not baseline}
+    columns = {name: [cell.points for cell in row] for name, row in found.items()}
     table = pd.DataFrame({looks.called(baseline): recall, **columns}, index=list(CLASS_NAMES))
-    marks = pd.DataFrame({looks.called(baseline): [""] * len(recall), **{looks.called(run): _marks(row) for run, row in found.items()}})
+    marks = pd.DataFrame({looks.called(baseline): [""] * len(recall), **{name: _marks(row) for name, row in found.items()}})
     marks.index = table.index
     st.caption(
         "Recall on the 1,000 test images of each class, and the difference in points: blue is better, orange is worse, in full colour "

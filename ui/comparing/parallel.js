@@ -1,15 +1,15 @@
 // Parallel coordinates in SVG. A drag along an axis picks a stretch, a click on the axis gives it up; with the keyboard the arrows do the same.
 
 const HEIGHT = 300 // px
-const MARGIN = { top: 34, bottom: 18, left: 70, right: 90 } // px, room for titles and ticks
-const LEAST = 110 // px between two axes; on a phone the frame scrolls
+const MARGIN = { top: 54, bottom: 18, left: 60, right: 80 } // px, room for titles, in two rows, and ticks
+const LEAST = 84 // px between two axes; on a phone the frame scrolls
 const REACH = 16 // px on both sides of an axis that take a press
 const STEP = 0.05 // of an axis that an arrow key moves the stretch
-const LONGEST = 16 // letters of a tick
+const TICK = 14 // letters
+const TITLE = 26
 const DASHES = { solid: "none", dot: "2.5 3", dash: "7 4", dashdot: "8 3 2.5 3", longdash: "13 4" }
 
 const clamp = value => Math.min(1, Math.max(0, value))
-const short = text => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text)
 
 function make(name, attributes, parent, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name)
@@ -17,6 +17,12 @@ function make(name, attributes, parent, text) {
   if (text !== undefined) element.textContent = text
   parent.append(element)
   return element
+}
+
+// What is too long is cut, and whole under the pointer.
+function write(parent, attributes, text, most) {
+  const written = make("text", attributes, parent, text.length > most ? `${text.slice(0, most - 1)}…` : text)
+  if (text.length > most) make("title", {}, written, text)
 }
 
 const up = place => HEIGHT - MARGIN.bottom - place * (HEIGHT - MARGIN.top - MARGIN.bottom)
@@ -49,19 +55,18 @@ function draw(plot) {
     path.onpointerleave = () => say(plot)
     return path
   })
-  axes.forEach((axis, index) => drawAxis(plot, axis, across(index), focused))
+  axes.forEach((axis, index) => drawAxis(plot, axis, index, across(index), focused))
   paint(plot)
 }
 
-function drawAxis(plot, axis, x, focused) {
+function drawAxis(plot, axis, index, x, focused) {
   const label = `${axis.title}: drag, or use the arrow keys, to pick the runs that pass here; Escape gives the choice up`
   const group = make("g", { class: "axis", tabindex: 0, role: "group", "aria-label": label, "data-title": axis.title }, plot.svg)
   make("line", { x1: x, x2: x, y1: up(0), y2: up(1) }, group)
   const brush = make("rect", { class: "brush", x: x - 7, width: 14, y: 0, height: 0 }, group)
-  make("text", { class: "title", x, y: 16, "text-anchor": "middle" }, group, axis.title)
+  write(group, { class: "title", x, y: index % 2 ? 36 : 16, "text-anchor": "middle" }, axis.title, TITLE)
   axis.ticks.forEach(([place, words]) => {
-    const tick = make("text", { x: x + 9, y: up(place) + 4 }, group, short(words))
-    if (words.length > LONGEST) make("title", {}, tick, words)
+    write(group, { x: x + 9, y: up(place) + 4 }, words, TICK)
   })
   const reach = make("rect", { class: "reach", x: x - REACH, width: 2 * REACH, y: up(1) - 8, height: up(0) - up(1) + 16 }, group)
   group.fmBrush = brush

@@ -15,16 +15,17 @@ class Figure(NamedTuple):
 
     title: str
     words: Callable[[float], str]
-    better: Literal["more", "less"]
+    better: Literal["more", "less"] | None  # None: neither
 
 
 FIGURES = {
     "accuracy": Figure("Test accuracy", percent, "more"),
     "loss": Figure("Test loss", "{:.4f}".format, "less"),
     "monitor": Figure("Best monitor accuracy", percent, "more"),
+    "epoch": Figure("Epoch of the best", "{:.0f}".format, None),
     "seconds": Figure("Training time", duration, "less"),
     "speed": Figure("Images per second", "{:,.0f}".format, "more"),
-    "parameters": Figure("Parameters", "{:,.0f}".format, "less"),
+    "parameters": Figure("Parameters", "{:,.0f}".format, None),
 }
 
 
@@ -33,7 +34,6 @@ class Subject(NamedTuple):
 
     run: Run
     figures: dict[str, float | None]
-    best_epoch: int | None  # of the best monitor accuracy
 
 
 def subject(run: Run, epochs: Sequence[Epoch]) -> Subject:
@@ -44,11 +44,12 @@ def subject(run: Run, epochs: Sequence[Epoch]) -> Subject:
         "accuracy": run.accuracy,
         "loss": run.loss,
         "monitor": best.accuracy if best else None,
+        "epoch": best.epoch if best else None,
         "seconds": run.seconds or None,
         "speed": epochs[-1].images_per_second if epochs else None,
         "parameters": float(_parameters(run.config.network)),
     }
-    return Subject(run, figures, best.epoch if best else None)
+    return Subject(run, figures)
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

@@ -43,8 +43,6 @@ def show(subjects: Sequence[Subject], shapes: Mapping[int, Look]) -> None:
 def _column(subject: Subject, fields: Sequence[str], shapes: Mapping[int, Look]) -> dict[str, str]:
     settings = {FIELDS[field].title or field: run_figures.in_words(getattr(subject.run.config, field)) for field in fields}
     figures = {figure.title: "–" if (value := subject.figures[key]) is None else figure.words(value) for key, figure in FIGURES.items()}
-    if subject.best_epoch:
-        figures[FIGURES["monitor"].title] += f", epoch {subject.best_epoch}"
     return {LINE: DASHES[shapes[subject.run.number].dash], **settings, **figures}
 
 
@@ -56,6 +54,8 @@ def _marks(subject: Subject, subjects: Sequence[Subject], fields: Sequence[str],
 
 def _is_best(subject: Subject, subjects: Sequence[Subject], key: str) -> bool:
     """Whether no other run has a better figure, and some have a worse one."""
+    if FIGURES[key].better is None:
+        return False
     there = [value for each in subjects if (value := each.figures[key]) is not None]
     pick: Any = max if FIGURES[key].better == "more" else min
     return len(set(there)) > 1 and subject.figures[key] == pick(there)

@@ -11,13 +11,14 @@ from fmnist import seeds
 from fmnist.errors import FmnistError
 from fmnist.run import Run
 from ui import judged, state
-from ui.comparing import looks
-from ui.labels import percent, plain
+from ui.comparing import chosen, looks
+from ui.labels import duration, percent, plain
 
 if TYPE_CHECKING:
     from fmnist.verdict import Side, Verdict
 
 MOST = 24  # runs: what each says of the test images takes seconds to compute, once
+MORE = 2  # seeds of each side: three in all have a spread
 WORDS = {
     "equal": "as good",
     "images": "cannot be told apart",
@@ -27,13 +28,13 @@ WORDS = {
 }
 
 
-def show(chosen: Sequence[Run]) -> None:
+def show(runs: Sequence[Run]) -> None:
     """The verdict in a sentence, and what it rests on; until it can be had, why not."""
-    ended = sorted((run for run in chosen if run.accuracy is not None), key=lambda run: -(run.accuracy or 0.0))
+    ended = sorted((run for run in runs if run.accuracy is not None), key=lambda run: -(run.accuracy or 0.0))
     answers = _answers(ended[:MOST])
     if answers is None:
         return
-    kept = [run for run in chosen if run.id in answers]
+    kept = [run for run in runs if run.id in answers]
     groups = seeds.groups(kept)
     with st.container(border=True):
         if len(groups) > 1:
@@ -42,7 +43,7 @@ def show(chosen: Sequence[Run]) -> None:
             _one_recipe(kept)
         else:
             st.markdown("**There is nothing to compare yet.** A verdict needs two runs that have reached their end.")
-        _left_out([run for run in chosen if run.id not in answers], len(ended))
+        _left_out([run for run in runs if run.id not in answers], len(ended))
 
 
 def _answers(runs: Sequence[Run]) -> "dict[str, judged.Answer] | None":
@@ -60,25 +61,37 @@ def _answers(runs: Sequence[Run]) -> "dict[str, judged.Answer] | None":
 
 
 def _verdict(groups: Sequence[Sequence[Run]], answers: "Mapping[str, judged.Answer]") -> None:
-    import torch
-
     from fmnist import verdict
 
     truth = answers[groups[0][0].id].labels
-    sides = [verdict.Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group])) for group in groups]
-    sides.sort(key=lambda side: -fmean(side.accuracies(truth)))
-    known = seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+    sides = [(group, _side(group, answers)) for group in groups]
+    sides.sort(key=lambda pair: -fmean(pair[1].accuracies(truth)))
+    (first, best), *others = sides
     pairs = len(list(combinations(sides, 2)))
-    found = [verdict.judge(sides[0], other, truth, known, pairs) for other in sides[1:]]
+    found = [verdict.judge(best, side, truth, _known(first, group), pairs) for group, side in others]
     st.markdown(f"**{verdict.sentence(found[0])}**")
     st.caption("  \n".join(verdict.reasons(found[0])))
     if len(found) > 1:
-        _ranking(sides[0], found)
+        _ranking(best.name, found)
+    if found[0].outcome in ("open", "seeds"):
+        _offer_seeds([first[0], others[0][0][0]])
 
 
-def _ranking(best: "Side", found: "Sequence[Verdict]") -> None:
+def _side(group: Sequence[Run], answers: "Mapping[str, judged.Answer]") -> "Side":
+    import torch
+
+    from fmnist.verdict import Side
+
+    return Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group]))
+
+
+def _known(*groups: Sequence[Run]) -> "seeds.Spread | None":
+    return seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+
+
+def _ranking(best: str, found: "Sequence[Verdict]") -> None:
     """Every recipe against the best one."""
-    rows = [_row(best.name, found[0].accuracies[0], None)]
+    rows = [_row(best, found[0].accuracies[0], None)]
     rows += [_row(verdict.worse, verdict.accuracies[1], verdict) for verdict in found]
     st.table(rows, border="horizontal", hide_index=True)
 
@@ -92,6 +105,29 @@ def _row(name: str, accuracies: Sequence[float], verdict: "Verdict | None") -> d
         "Behind the best": f"{100 * verdict.images.amount:.2f} points ({100 * low:.2f} to {100 * high:.2f})" if verdict else "",
         "Verdict": WORDS[verdict.outcome] if verdict else "the best",
     }
+
+
+def _offer_seeds(runs: Sequence[Run]) -> None:
+    """What would settle it, in one click."""
+    cost = duration(MORE * sum(run.seconds for run in runs))
+    st.button(
+        f"Train {MORE} more seeds of both",
+        icon=":material/add:",
+        help=f"{MORE * len(runs)} runs join the queue, about {cost} of training, and this comparison.",
+        on_click=_train_seeds,
+        args=(runs,),
+        key="compare.seeds.train",
+    )
+
+
+def _train_seeds(runs: Sequence[Run]) -> None:
+    store, made = state.store(), []
+    for run in runs:
+        for config in seeds.further(run, store.runs(), MORE):
+            token = f"seed {config.seed} of {run.id}"  # a second click on the same button is the same request
+            made.append(store.create(config, device=run.device, token=token, origin=run.id))
+    chosen.add([run.number for run in made])
+    st.toast(f"{len(made)} runs wait for their turn.")
 
 
 def _one_recipe(runs: Sequence[Run]) -> None:

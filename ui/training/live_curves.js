@@ -64,7 +64,7 @@ function traces(panel, index, data, look, hidden) {
       mode: marks ? "lines+markers" : "lines",
       visible: !hidden.has(data.legend?.[series.legend].name),
       opacity: series.style === "faint" ? 0.35 : series.style === "band" ? 0.2 : 1,
-      line: { color, width: series.style === "band" ? 0 : series.style === "faint" ? 1 : 2, dash: series.dash ?? (marks && order ? "dot" : "solid") },
+      line: { color, width: series.style === "band" ? 0 : series.style === "faint" ? 1 : 2, dash: isBeneath(series) ? "solid" : series.dash ?? (marks && order ? "dot" : "solid") },
       marker: { color, size: series.hex ? 5 : 7, symbol: order && !series.hex ? "diamond" : "circle" },
       ...(series.style === "band" ? { fill: "toself", fillcolor: color } : {}),
       ...(isBeneath(series) ? { hoverinfo: "skip" } : { hovertemplate: panel.format ? `%{y:${panel.format}}` : "%{y:.4f}" }),
