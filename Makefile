@@ -54,7 +54,7 @@ $(VENV)/app-ready: requirements.txt $(VENV)/made
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev-ready: requirements-dev.txt requirements-suspects.txt requirements-onnx.txt $(VENV)/app-ready
+$(VENV)/dev-ready: requirements-dev.txt requirements-suspects.txt requirements-onnx.txt requirements-tensorboard.txt requirements-mlflow.txt $(VENV)/app-ready
 	@echo "Installing what the tests and the linter need on top ..."
 	@$(PIP) --quiet -r requirements-dev.txt
 	@touch $@

@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from ui import boundary, places, state
-from ui.runs import run_page, run_rows, run_table
+from ui.runs import bring_in, run_page, run_rows, run_table
 from ui.training import start
 
 BUSY_SECONDS = 3.0  # how often the table looks into the store while something is trained or waits
@@ -32,6 +32,7 @@ def invitation() -> None:
         st.markdown("Every training will be listed here with its settings, curves, figures, log and checkpoints.")
         if st.button("Train your first network", type="primary", icon=":material/play_arrow:"):
             st.switch_page(places.TRAIN, query_params={"preset": "quick"})
+        bring_in.button()
 
 
 def opened(run_id: str) -> None:
@@ -46,10 +47,12 @@ def opened(run_id: str) -> None:
 
 st.title("Runs", anchor=False)
 start.say_what_happened()
+bring_in.say_what_happened()
 if run_id := st.query_params.get("run"):
     opened(run_id)
 elif not (runs := state.store().runs()):
     invitation()
 else:
+    bring_in.button()
     is_busy = run_rows.busy(runs)
     st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(table)(*run_table.filters(), is_busy)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fmnist.config import TrainConfig
+from fmnist.config import PRESETS, TrainConfig, nearest_preset
 from fmnist.run import Run, Status, folder
 from fmnist.store import Store
-from ui.runs import run_page, run_table
+from ui.runs import run_table
 
 Visit = Callable[..., AppTest]
-TABS = ["Settings", "Environment", "Log", "Checkpoints", "Name and note"]
+TABS = ["Settings", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"]
 
 
 def column(app: AppTest, name: str) -> list[Any]:
@@ -105,8 +105,8 @@ def test_the_settings_mark_what_differs_from_the_nearest_preset(visit: Visit, ru
 
 
 def test_the_nearest_preset_of_a_preset_is_itself() -> None:
-    for name, (_, config) in run_page.PRESETS.items():
-        assert run_page.nearest_preset(config) == (name, {})
+    for name, (_, config) in PRESETS.items():
+        assert nearest_preset(config) == (name, {})
 
 
 def log_of(run: Run) -> Path:

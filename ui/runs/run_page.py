@@ -5,11 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, PRESETS, TrainConfig, group
+from fmnist.config import FIELDS, TrainConfig, group, nearest_preset
 from fmnist.run import Run, Status, folder
 from ui import places, state
 from ui.labels import ago, duration, percent, plain, size
-from ui.runs import run_rows
+from ui.runs import hand_over, run_rows
 from ui.training import run_panel
 
 BUSY_SECONDS = 1.0
@@ -24,14 +24,15 @@ def show(run_id: str) -> None:
     if run.note:
         with st.container(border=True):
             st.text(run.note)
-    settings, environment, log, checkpoints, note = st.tabs(
-        ["Settings", "Environment", "Log", "Checkpoints", "Name and note"], key="runs.tabs", on_change="rerun"
+    settings, environment, log, checkpoints, handing, note = st.tabs(
+        ["Settings", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"], key="runs.tabs", on_change="rerun"
     )
     for tab, content in (
         (settings, _settings),
         (environment, _environment),
         (log, _log),
         (checkpoints, _checkpoints),
+        (handing, hand_over.show),
         (note, _name_and_note),
     ):
         if tab.open:
@@ -52,13 +53,6 @@ def _panel(run: Run) -> None:
 
 
 # ---- settings ------------------------------------------------------------------------------------------------------------------------
-
-
-def nearest_preset(config: TrainConfig) -> tuple[str, dict[str, tuple[Any, Any]]]:
-    """The preset with the fewest differences, and the differences: field -> (own value, the preset's)."""
-    differences = {name: config.differences(other) for name, (_, other) in PRESETS.items()}
-    name = min(differences, key=lambda each: len(differences[each]))
-    return name, differences[name]
 
 
 def _settings(run: Run) -> None:
