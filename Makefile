@@ -54,7 +54,8 @@ $(VENV)/app-ready: requirements.txt $(VENV)/made
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev-ready: requirements-dev.txt requirements-suspects.txt requirements-onnx.txt requirements-sweep.txt $(VENV)/app-ready
+EXTRAS := $(addprefix requirements-,suspects.txt onnx.txt sweep.txt tensorboard.txt mlflow.txt)
+$(VENV)/dev-ready: requirements-dev.txt $(EXTRAS) $(VENV)/app-ready
 	@echo "Installing what the tests and the linter need on top ..."
 	@$(PIP) --quiet -r requirements-dev.txt
 	@touch $@

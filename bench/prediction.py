@@ -6,9 +6,7 @@ Preprocessing is apart: `python -m bench pictures`. All is measured in a process
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -45,9 +43,8 @@ def measure() -> dict[str, Any]:
     from fmnist.store import Store
 
     model, test = prediction.load("bundled", Store()), data.load().test.images
-    with tempfile.TemporaryDirectory() as folder:
-        file = onnx_export.export(model, Path(folder) / "model.onnx").file
-        alone, together = (onnx_export.session(file, threads) for threads in (1, device.cores()))
+    file = onnx_export.export(model)
+    alone, together = (onnx_export.session(file, threads) for threads in (1, device.cores()))
     return {
         "threads": device.cores(),
         "rounds": {"picture": PICTURE_ROUNDS, "test": TEST_ROUNDS},

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -95,6 +96,14 @@ def hash_file(path: Path) -> str:
         raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
 
 
+def fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of the numbers of some weights, in the order of their names: that of the weights, whatever file they come in."""
+    found = hashlib.sha256()
+    for _, tensor in sorted(weights.items()):
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
 def clear_states(store: Store, run_id: str) -> None:
     """Remove the resume states of all but the newest checkpoints; the weights stay."""
     checkpoints = store.checkpoints(run_id)
@@ -160,11 +169,16 @@ def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
         raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
         raise CheckpointError(f"The file {path} is damaged: its SHA-256 is not the one that was stored.")
+    return decode_tensors(content, path)
+
+
+def decode_tensors(content: bytes, name: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata in the bytes of a safetensors file; errors as in `read_tensors`."""
     try:
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"The file {path} is not a safetensors file that can be read: {error}") from error
+        raise CheckpointError(f"The file {name} is not a safetensors file that can be read: {error}") from error
     return tensors, header.get("__metadata__", {})
 
 
@@ -182,13 +196,17 @@ def load_weights(path: Path, sha256: str | None = None) -> tuple[Classifier, Tra
             f"The file {path} is of the network '{network[:40]}', which is not known here. Known are: {', '.join(NETWORKS)}."
         )
     model = build(network)
-    _check_tensors(path, tensors, model)
+    check_tensors(path, tensors, model)
     model.load_state_dict(tensors)
     return model.eval(), _config(said.get("config"))
 
 
-def _check_tensors(path: Path, tensors: dict[str, Tensor], model: Classifier) -> None:
-    """Exactly the names and shapes of the network, and finite numbers."""
+def check_tensors(path: Path | str, tensors: dict[str, Tensor], model: Classifier) -> None:
+    """Exactly the names and shapes of the network, and finite numbers.
+
+    Raises:
+        CheckpointError: what is wrong with the tensors of the file that is called `path`.
+    """
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wrong := sorted({*expected.items()} ^ {*found.items()}):

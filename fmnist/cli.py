@@ -1,16 +1,18 @@
-"""The command line: what may be written, and what it means. The work is in fmnist.commands, which is only imported to do it.
+"""The command line: what may be written, and what it means. The work is in fmnist.commands and the like, only imported to do it.
 
 Exit status: 0 done, 1 failed with a sentence on standard error, 2 wrong arguments.
 """
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from fmnist import config
 from fmnist.errors import ConfigError, FmnistError
 
+EXPORTS = ("report", "bundle", "safetensors", "onnx", "script", "csv", "parquet", "config", "tensorboard", "mlflow")
 MODEL_HELP = "a run (its id, a prefix of it, or its number), best, latest, bundled, or a .safetensors file"
 
 
@@ -18,9 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     options = parser().parse_args(arguments)
     try:
-        from fmnist import commands
-
-        return getattr(commands, options.command)(options)
+        module, _, function = options.work.partition(":")
+        return getattr(import_module(module), function)(options)
     except FmnistError as error:
         print(f"fmnist: {error}", file=sys.stderr)  # noqa: T201
         return 2 if isinstance(error, ConfigError) else 1
@@ -48,17 +49,31 @@ def parser() -> argparse.ArgumentParser:
     predict = _add(commands, "predict", "classify pictures: files, or folders of them")
     predict.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     predict.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a picture or a folder")
-    export = _add(commands, "export", "hand a model over as an ONNX file, which runs without this studio and without PyTorch")
-    export.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    export.add_argument("--onnx", metavar="FILE", type=Path, help="where to write it; named after the model if it is left out")
+    _add_handover(commands)
     _add(commands, "doctor", "say what is wrong with this installation, and what to do")
     return top
 
 
-def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str) -> argparse.ArgumentParser:
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str, work: str | None = None
+) -> argparse.ArgumentParser:
+    """Args: work: "module:function" that does it; the function of that name in fmnist.commands if None."""
     command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
     command.add_argument("--json", action="store_true", help="JSON alone on standard output; progress goes to standard error")
+    command.set_defaults(work=work or f"fmnist.commands:{name}")
     return command
+
+
+def _add_handover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    work = "fmnist.handover.commands"
+    export = _add(commands, "export", "hand a run or a model over, as a file or to another program", f"{work}:export")
+    export.add_argument("model", metavar="MODEL", help=MODEL_HELP + "; all but safetensors and onnx need a run")
+    export.add_argument("--format", required=True, choices=EXPORTS, help="what to make of it")
+    export.add_argument("out", metavar="OUT", help="the file to write; a folder for tensorboard, the address of a server for mlflow")
+    bring_in = _add(commands, "import", "make a run of a file that somebody has exported (a bundle, or weights)", f"{work}:bring_in")
+    bring_in.add_argument("file", metavar="FILE", type=Path, help="a .zip bundle, or .safetensors with its card")
+    reproduce = _add(commands, "reproduce", "train a run again and say whether the result is the same, bit for bit", f"{work}:reproduce")
+    reproduce.add_argument("run", metavar="RUN", help="a run: its id, a prefix of it, or its number")
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

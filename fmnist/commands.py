@@ -32,7 +32,7 @@ err = Console(stderr=True, soft_wrap=True)
 out = Console(width=WIDTH, soft_wrap=True)
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
     sys.stdout.flush()
 
@@ -54,7 +54,7 @@ def data(options: argparse.Namespace) -> int:
         found = dataset.load(say=lambda words: err.print(words, highlight=False), progress=tell)
     description = dataset.describe(found)
     if options.json:
-        _print_json(description)
+        print_json(description)
     else:
         out.print_json(data=description)
     return 0
@@ -74,7 +74,7 @@ def train(options: argparse.Namespace) -> int:
         run = store.create(config, device=device.resolve(config.device), name=options.name)
     run = train_here(store, run, err)
     if options.json:
-        _print_json(summary(run))
+        print_json(summary(run))
     elif run.accuracy is not None:
         out.print(f"{run.name}: {run.status.value}, test accuracy {run.accuracy:.2%}, test loss {run.loss:.4f}", highlight=False)
     if run.status in (Status.FAILED, Status.DIVERGED):
@@ -122,7 +122,7 @@ def runs(options: argparse.Namespace) -> int:
     """`fmnist runs`"""
     every = [run for run in Store().runs(archived=options.archived) if options.tag is None or options.tag in run.tags]
     if options.json:
-        _print_json({"runs": [summary(run) for run in every]})
+        print_json({"runs": [summary(run) for run in every]})
         return 0
     if not every and options.tag:
         out.print(f"No run has the tag '{options.tag}'.", highlight=False, markup=False)
@@ -149,7 +149,7 @@ def evaluate(options: argparse.Namespace) -> int:
     model, said = _said_of_test_images(options.model)
     report = report_of(said.logits, said.labels)
     if options.json:
-        _print_json({"model": options.model, **asdict(report)})
+        print_json({"model": options.model, **asdict(report)})
         return 0
     low, high = report.accuracy_interval
     out.print(
@@ -179,7 +179,7 @@ def errors(options: argparse.Namespace) -> int:
         with _writing(options.csv) as file:
             judgements.write_csv(judged, wrong, file)
     if options.json and options.csv != Path("-"):
-        _print_json({"model": options.model, "errors": len(wrong), "images": len(judged), "file": str(options.csv)})
+        print_json({"model": options.model, "errors": len(wrong), "images": len(judged), "file": str(options.csv)})
     else:
         err.print(f"{model.name}: {len(wrong)} of {len(judged):,} test images are wrong.", highlight=False)
     return 0
@@ -253,30 +253,12 @@ def _in_batches(files: list[Path], model: Any) -> Iterator[list[dict[str, Any]]]
 
 def _show_prediction(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     elif "error" in answer:
         err.print(f"{answer['file']}: {answer['error']}", highlight=False)
     else:
         doubt = "" if answer["familiar"] else f"  (unsure: {answer['reason']})"
         out.print(f"{answer['file']}: {answer['label']} {answer['confidence']:.0%}{doubt}", highlight=False)
-
-
-def export(options: argparse.Namespace) -> int:
-    """`fmnist export MODEL`"""
-    from fmnist import onnx_export, prediction
-
-    model = prediction.load(options.model, Store())
-    path = options.onnx or Path(Path(options.model).name.removesuffix(".safetensors") + ".onnx")
-    with err.status("Writing the ONNX file"):
-        exported = onnx_export.export(model, path)
-    if options.json:
-        _print_json({"model": options.model, **asdict(exported), "file": str(path)})
-    else:
-        words = (
-            f"{path}: {exported.size_bytes / 1e6:.1f} MB; onnxruntime answers from it as PyTorch does, to within {exported.difference:.0e}"
-        )
-        out.print(words, highlight=False)
-    return 0
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -292,5 +274,5 @@ def doctor(options: argparse.Namespace) -> int:
             out.print(finding.words, highlight=False, markup=False)
     well = all(finding.well for finding in findings)
     if options.json:
-        _print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
+        print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
     return 0 if well else 1

@@ -298,6 +298,13 @@ def preset(name: str) -> TrainConfig:
     return PRESETS[name][1]
 
 
+def nearest_preset(config: TrainConfig) -> tuple[str, dict[str, tuple[Any, Any]]]:
+    """The preset with the fewest differences, and the differences: field -> (own value, the preset's)."""
+    differences = {name: config.differences(other) for name, (_, other) in PRESETS.items()}
+    name = min(differences, key=lambda each: len(differences[each]))
+    return name, differences[name]
+
+
 def parse(values: Mapping[str, Any] | str | bytes, base: TrainConfig | None = None) -> TrainConfig:
     """A checked config.
 

@@ -6,9 +6,8 @@ be scaled or normalised wrongly; the probabilities are calibrated as the studio'
 onnx and what belongs to it is an extra: docs/decisions/0011-onnx-export.md.
 """
 
-import hashlib
 import json
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 
 from fmnist import __version__
 from fmnist.augment import normalised
-from fmnist.checkpoint import write_bytes
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import ReportError
 from fmnist.models import MEAN, STD
@@ -41,16 +39,6 @@ PROBES = 64
 AGREEMENT = 1e-4  # of an output's largest value, or of 1: what rounding may differ by; a graph that means something else is far beyond it
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A file that has been written."""
-
-    file: Path
-    size_bytes: int
-    sha256: str
-    difference: float  # to PyTorch, see `_difference`
-
-
 class Answering(nn.Module):
     """What the graph computes, from bytes to probabilities."""
 
@@ -64,11 +52,11 @@ class Answering(nn.Module):
         return logits.softmax(1), logits
 
 
-def export(model: Model, path: Path) -> Exported:
-    """Write a model as one ONNX file, which onnxruntime has read and answered from as PyTorch does.
+def export(model: Model) -> bytes:
+    """A model as the content of an ONNX file, which onnxruntime has read and answered from as PyTorch does.
 
     Raises:
-        ReportError: onnx is not installed, the file cannot be written, or it does not compute what the model does.
+        ReportError: onnx is not installed, or the file does not compute what the model does.
     """
     answering = Answering(model).eval()
     graph = _graph(answering)
@@ -80,11 +68,7 @@ def export(model: Model, path: Path) -> Exported:
             f"The ONNX file of {model.name} answers otherwise than the model (by {difference:.1g}), so it is not written. "
             "Install the versions that are tested: pip install -r requirements-onnx.txt"
         )
-    try:
-        write_bytes(path, content)
-    except OSError as error:
-        raise ReportError(f"The file {path} cannot be written: {error.strerror}. Choose another place.") from error
-    return Exported(path, len(content), hashlib.sha256(content).hexdigest(), difference)
+    return content
 
 
 def session(file: Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":
@@ -98,6 +82,11 @@ def session(file: Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSessi
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def is_installed() -> bool:
+    """Whether the extra is there; found out without importing it."""
+    return all(find_spec(name) for name in ("onnx", "onnxruntime", "onnxscript"))
 
 
 def _graph(answering: Answering) -> "onnx.ModelProto":

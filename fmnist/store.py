@@ -161,6 +161,12 @@ class Store:
             raise StoreError(f"The run {word!r} is in the bin. Bring it back on the Runs page, at the foot of the table.")
         raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
 
+    def find_token(self, token: str) -> Run | None:
+        """The run that a token named when it was created or adopted."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()
+        return from_row(row) if row else None
+
     # ---- what a person does --------------------------------------------------------------------------------------------------------
 
     def ask(self, run_id: str, request: Request) -> Run:
@@ -202,6 +208,8 @@ class Store:
                 raise StoreError(f"This run is {status.value}, so there is nothing to resume.")
             if connection.execute(sa.select(RUNS.c.binned).where(RUNS.c.id == run_id)).scalar() is not None:
                 raise StoreError("This run is in the bin. Bring it back, then resume it.")
+            if self._has_weights_alone(connection, run_id):
+                raise StoreError("This run was imported, without the state that a training goes on from. Train it again from its settings.")
             head = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.position), 0) - 1).scalar_subquery()
             change = {"status": Status.QUEUED, "position": head, "request": None, "message": None, "ended": None, "crashes": 0}
             self._note(connection, run_id, Kind.RESUMED)
@@ -436,6 +444,46 @@ class Store:
             connection.execute(_update(run_id, change))
             return change["status"]
 
+    def adopt(
+        self,
+        run_id: str,
+        config: TrainConfig,
+        checkpoint: Checkpoint,
+        figures: tuple[Sequence[Step], Sequence[Epoch]],
+        *,
+        token: str,
+        name: str,
+        note: str,
+        tags: Sequence[str],
+        environment: dict[str, Any],
+        **rest: Any,
+    ) -> Run:
+        """Add a run that was trained elsewhere, under an id and with files that are there already: all of it, or nothing.
+
+        Args:
+            figures: the points of its curve and its epochs.
+            token: names the file it came in; a second call with the same token returns the run of the first.
+            rest: status, seconds, accuracy and loss, as in `Run`.
+        """
+        with self._database.writing(in_turn=True) as connection:
+            if row := connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first():
+                return from_row(row)
+            number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1)).scalar_one()
+            now, device = time.time(), environment.get("device")
+            words = {"name": clean_name(name), "note": note, "tags": json.dumps(list(tags)), "environment": json.dumps(environment)}
+            values = {
+                **{column: _storable(text) for column, text in words.items()},
+                **{"id": run_id, "number": number, "position": number, "token": token, "config": config.model_dump_json()},
+                **{"device": device if device in ("cpu", "cuda", "mps") else "cpu", "created": now, "started": now, "ended": now},
+                **{"epoch": checkpoint.epoch, "step": checkpoint.step, **rest},
+            }
+            connection.execute(sa.insert(RUNS).values(**values))
+            for table, events in zip((STEPS, EPOCHS), figures, strict=True):
+                if events:
+                    connection.execute(sa.insert(table), [{"run": run_id, **asdict(event)} for event in events])
+            connection.execute(sa.insert(CHECKPOINTS).values(run=run_id, **asdict(checkpoint)))
+            return from_row(connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().one())
+
     # ---- figures -------------------------------------------------------------------------------------------------------------------
 
     def steps(self, run_id: str, after: int = 0) -> list[Step]:
@@ -540,6 +588,10 @@ class Store:
         saved = connection.execute(sa.select(CHECKPOINTS.c.step).where(CHECKPOINTS.c.run == run_id).limit(1)).first()
         stopped = Status.STOPPED if saved else Status.CANCELLED
         return _in_status({Request.PAUSE: Status.PAUSED, Request.STOP: stopped, Request.CANCEL: Status.CANCELLED}[request])
+
+    def _has_weights_alone(self, connection: Connection, run_id: str) -> bool:
+        states = list(connection.execute(sa.select(CHECKPOINTS.c.state).where(CHECKPOINTS.c.run == run_id)).scalars())
+        return bool(states) and not any(states)
 
     def _change(self, run_id: str, **values: Any) -> None:
         storable = {name: _storable(value) if isinstance(value, str) else value for name, value in values.items()}

@@ -5,7 +5,7 @@ import streamlit as st
 from fmnist.errors import StoreError
 from ui import boundary, places, state
 from ui.labels import plain
-from ui.runs import bin_page, bulk, fields, grid, groups, run_filter, run_page, run_rows, run_table, view
+from ui.runs import bin_page, bring_in, bulk, fields, grid, groups, run_filter, run_page, run_rows, run_table, view
 from ui.training import start
 
 BUSY_SECONDS = 3.0  # how often the table looks into the store while something is trained or waits
@@ -60,6 +60,7 @@ def invitation() -> None:
         st.markdown("Every training will be listed here with its settings, curves, figures, log and checkpoints.")
         if st.button("Train your first network", type="primary", icon=":material/play_arrow:"):
             st.switch_page(places.TRAIN, query_params={"preset": "quick"})
+        bring_in.button()
 
 
 def opened(run_id: str) -> None:
@@ -80,6 +81,7 @@ def way_back(key: str) -> None:
 
 st.title("Runs", anchor=False)
 start.say_what_happened()
+bring_in.say_what_happened()
 if run_id := st.query_params.get("run"):
     way_back("run")
     opened(run_id)
@@ -87,5 +89,6 @@ elif "bin" in st.query_params:
     way_back("bin")
     bin_page.show()
 else:
+    bring_in.button()
     is_busy = bool(state.store().running() or state.store().queue())
     st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)

@@ -8,13 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bench.runs_page import fill
-from fmnist.config import TrainConfig
+from fmnist.config import PRESETS, TrainConfig, nearest_preset
 from fmnist.run import Run, folder
 from fmnist.store import Store
-from ui.runs import run_page
 
 Visit = Callable[..., AppTest]
-TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"]
+TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"]
 
 
 def column(app: AppTest, name: str) -> list[Any]:
@@ -231,8 +230,8 @@ def test_the_settings_mark_what_differs_from_the_nearest_preset(visit: Visit, ru
 
 
 def test_the_nearest_preset_of_a_preset_is_itself() -> None:
-    for name, (_, config) in run_page.PRESETS.items():
-        assert run_page.nearest_preset(config) == (name, {})
+    for name, (_, config) in PRESETS.items():
+        assert nearest_preset(config) == (name, {})
 
 
 def log_of(run: Run) -> Path:

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, PRESETS, TrainConfig, group
+from fmnist.config import FIELDS, TrainConfig, group, nearest_preset
 from fmnist.run import Run, Status, folder
 from ui import state
 from ui.labels import ago, duration, moment, percent, plain, size
-from ui.runs import ancestry, events, run_rows, words
+from ui.runs import ancestry, events, hand_over, run_rows, words
 from ui.training import run_panel
 
 BUSY_SECONDS = 1.0
@@ -22,8 +22,8 @@ def show(run_id: str) -> None:
     _panel(run)
     ancestry.show(run)
     words.show(run)
-    settings, happened, environment, log, checkpoints, note = st.tabs(
-        ["Settings", "Events", "Environment", "Log", "Checkpoints", "Name and note"], key="runs.tabs", on_change="rerun"
+    settings, happened, environment, log, checkpoints, handing, note = st.tabs(
+        ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"], key="runs.tabs", on_change="rerun"
     )
     for tab, content in (
         (settings, _settings),
@@ -31,6 +31,7 @@ def show(run_id: str) -> None:
         (environment, _environment),
         (log, _log),
         (checkpoints, _checkpoints),
+        (handing, hand_over.show),
         (note, words.edit),
     ):
         if tab.open:
@@ -51,13 +52,6 @@ def _panel(run: Run) -> None:
 
 
 # ---- settings ------------------------------------------------------------------------------------------------------------------------
-
-
-def nearest_preset(config: TrainConfig) -> tuple[str, dict[str, tuple[Any, Any]]]:
-    """The preset with the fewest differences, and the differences: field -> (own value, the preset's)."""
-    differences = {name: config.differences(other) for name, (_, other) in PRESETS.items()}
-    name = min(differences, key=lambda each: len(differences[each]))
-    return name, differences[name]
 
 
 def _settings(run: Run) -> None:
