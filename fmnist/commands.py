@@ -114,7 +114,7 @@ def sweep(options: argparse.Namespace) -> int:
     found = sweep_command.search(store, options, err)
     trials = Sweeps(store).trials(found.id)
     if options.json:
-        _print_json(sweep_command.summary(found, trials))
+        print_json(sweep_command.summary(found, trials))
     return 0 if best(trials) or found.status != SweepStatus.FINISHED else 1
 
 
