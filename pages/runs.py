@@ -19,8 +19,8 @@ def live(was_busy: bool) -> None:
         st.rerun()
     store = state.store()
     runs, binned = store.runs(), store.binned()
-    if run_rows.busy(runs) != was_busy:
-        st.rerun()  # with another clock
+    if run_rows.busy(runs) != was_busy or bulk.NOTICE in st.session_state:
+        st.rerun()  # with another clock, or with a word on what happened
     if not runs and not binned:
         invitation()
         return
