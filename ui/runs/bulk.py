@@ -83,7 +83,7 @@ def throw_away(runs: Sequence[Run]) -> str:
     """Into the bin; returns what happened, in words."""
     gone = set(state.store().bin([run.id for run in runs]))
     kept = [run.name for run in runs if run.id not in gone]
-    words = f"{count(gone)} in the bin." if gone else ""
+    words = f"{count(gone)} moved to the bin." if gone else ""
     if kept:
         words += f" Still being trained, so not deleted: {', '.join(kept)}. Stop or cancel first."
     return words.strip()
