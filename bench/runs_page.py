@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.first_page import serving, store_url
 from bench.page_actions import PAUSE, link, timed
-from fmnist.config import TrainConfig
+from fmnist.config import parse
 from fmnist.database import EPOCHS, RUNS
 from fmnist.store import Store
 
@@ -86,12 +86,14 @@ def fill(url: str, count: int = RUNS_COUNT, damaged: int = DAMAGED) -> list[str]
 def _run(number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A finished run and its epochs; which figures it has is a function of its number."""
     networks, optimizers, rates = ("reference", "linear", "mlp", "small", "resnet"), ("adam", "adamw", "sgd"), (0.001, 0.003, 0.01)
-    config = TrainConfig(
-        network=networks[number % 5],
-        optimizer=optimizers[number // 5 % 3],
-        learning_rate=rates[number // 15 % 3],
-        seed=number // 45,
-        epochs=EPOCHS_COUNT,
+    config = parse(
+        {
+            "network": networks[number % 5],
+            "optimizer": optimizers[number // 5 % 3],
+            "learning_rate": rates[number // 15 % 3],
+            "seed": number // 45,
+            "epochs": EPOCHS_COUNT,
+        }
     )
     run_id, accuracy = uuid.UUID(int=number).hex, 0.93 + 0.02 * math.sin(number)
     row = {

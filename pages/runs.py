@@ -19,8 +19,8 @@ def live(was_busy: bool) -> None:
         st.rerun()
     store = state.store()
     runs, binned = store.runs(), store.binned()
-    if run_rows.busy(runs) != was_busy:
-        st.rerun()  # with another clock
+    if run_rows.busy(runs) != was_busy or bulk.NOTICE in st.session_state:
+        st.rerun()  # with another clock, or with a word on what happened
     if not runs and not binned:
         invitation()
         return
@@ -45,13 +45,15 @@ def tables(entries: list[fields.Entry], asked: view.View) -> None:
         return
     if asked.group != groups.NONE:
         entries = groups.show(groups.split(entries, asked.group))
-    run_table.show(run_table.ordered(entries, asked.sort), asked.columns, key="runs")
+        st.caption("Tick groups to list their runs alone.")
+    since = ("archived",) if asked.archived and "archived" not in asked.columns else ()
+    run_table.show(run_table.ordered(entries, asked.sort), (*since, *asked.columns), key="runs")
+    st.caption("Click a name to open the run, a column's head to sort. Tick rows to compare, tag, archive or delete them.")
 
 
 def said(fitting: int, all_of_them: int, query: run_filter.Query, ticked: int) -> str:
     where = f", where {' and '.join(str(condition) for condition in query.conditions)}" if query.conditions else ""
-    hint = f"{ticked} ticked." if ticked else "Click a name to open the run, tick rows to compare, tag, archive or delete them."
-    return plain(f"{fitting:,} of {all_of_them:,} runs{where}. {hint}")
+    return plain(f"{fitting:,} of {all_of_them:,} runs{where}" + (f". {ticked:,} ticked" if ticked else ""))
 
 
 def invitation() -> None:

@@ -207,7 +207,7 @@ def test_a_run_deleted_on_its_page_is_gone_from_the_table_until_the_deletion_is_
     assert not at.exception
     assert [run.id for run in runs_store.binned()] == [doomed.id]
     assert doomed.name not in words(at)
-    assert [toast.value for toast in at.toast] == ["1 run in the bin\\."]
+    assert [toast.value for toast in at.toast] == ["1 run moved to the bin\\."]
     at.button(key="runs.undo").click().run()
     assert not at.exception
     assert runs_store.get(doomed.id) == doomed

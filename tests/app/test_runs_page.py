@@ -11,6 +11,7 @@ from bench.runs_page import fill
 from fmnist.config import PRESETS, TrainConfig, nearest_preset
 from fmnist.run import Run, folder
 from fmnist.store import Store
+from ui import model_choice
 
 Visit = Callable[..., AppTest]
 TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"]
@@ -147,9 +148,7 @@ def test_ticked_runs_get_tags_and_lose_those_that_all_of_them_had(visit: Visit, 
     app = tick(visit("runs"), *two)
     [field] = [each for each in app.multiselect if each.label == "Tags"]
     assert field.value == ["both"]
-    field.set_value(["lunch"])
-    [save] = [each for each in app.button if each.label == "Save"]
-    save.click().run()
+    field.set_value(["lunch"]).run()
     assert not app.exception
     assert [runs_store.get(run.id).tags for run in two] == [("one", "lunch"), ("lunch",)]
     assert "2 ticked" in said(app)
@@ -165,6 +164,21 @@ def test_archived_runs_are_out_of_the_list_unless_asked_for(visit: Visit, runs: 
     app = tick(app, runs["finished"])
     app.button(key="runs.bulk.unarchive").click().run()
     assert runs_store.get(runs["finished"].id).archived is None
+
+
+def test_archived_and_deleted_runs_are_no_models_to_choose_but_a_link_to_an_archived_one_still_works(
+    visit: Visit, runs: dict[str, Run], runs_store: Store
+) -> None:
+    runs_store.archive([runs["finished"].id])
+    runs_store.bin([runs["failed"].id])
+    words = model_choice.names()
+    assert str(runs["paused"].number) in words
+    assert not {"best", str(runs["finished"].number), str(runs["failed"].number)} & words.keys()
+    model = visit("explore", model=str(runs["finished"].number)).selectbox(key="model")
+    assert model.value == str(runs["finished"].number)
+    assert model.options[-1].endswith("· archived")
+    model = visit("explore", model=str(runs["failed"].number)).selectbox(key="model")
+    assert model.options[-1].endswith("(not available)")
 
 
 def test_a_running_training_survives_the_deletion_of_its_neighbours(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:

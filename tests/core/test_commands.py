@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fmnist import checkpoint, data, evaluation, onnx_export, prediction
+from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
 from fmnist.store import Store
 
@@ -53,6 +54,23 @@ def test_export_hands_a_model_over(home: Path, tmp_path: Path) -> None:
     assert (told["model"], told["file"], told["size_bytes"]) == ("bundled", str(file), file.stat().st_size)
     assert told["sha256"] == checkpoint.hash_file(file)
     assert onnx_export.session(file).get_modelmeta().custom_metadata_map["weights_sha256"] == prediction.load("bundled", Store()).sha256
+
+
+def test_runs_lists_those_with_a_tag_and_the_archived_ones_when_asked(home: Path, tiny_config: TrainConfig) -> None:
+    store = Store()
+    first, second, third = (store.create(tiny_config, device="cpu", name=name) for name in ("[red]one[/]", "two", "three"))
+    store.tag([first.id, second.id], add=["lunch"])
+    store.archive([second.id])
+    store.bin([third.id])
+    store.close()
+
+    def listed(*words: str) -> list[tuple[str, list[str]]]:
+        return [(run["name"], run["tags"]) for run in json.loads(fmnist("runs", "--json", *words).stdout)["runs"]]
+
+    assert listed() == [("[red]one[/]", ["lunch"])]
+    assert listed("--archived", "--tag", "lunch") == [("two", ["lunch"]), ("[red]one[/]", ["lunch"])]
+    assert "[red]one[/]" in fmnist("runs").stdout
+    assert fmnist("runs", "--tag", "nix").stdout == "No run has the tag 'nix'.\n"
 
 
 def test_a_file_that_cannot_be_written_is_said_in_one_sentence(home: Path) -> None:

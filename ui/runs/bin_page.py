@@ -59,7 +59,7 @@ def _remove(runs: Sequence[Run], label: str) -> None:
     popover = st.popover(label, icon=":material/delete_forever:", key="runs.bin.ask", on_change="rerun")
     if not popover.open:  # the folders of many runs take their time to be looked through
         return
-    with popover:
+    with popover, st.container(width=360):
         st.markdown(f"**{label}?** {what_is_lost(runs)}")
         if st.button("Yes, remove for good", type="primary", icon=":material/delete_forever:", key="runs.bin.remove"):
             bulk.do(lambda: _remove_all(runs))

@@ -1,6 +1,7 @@
 """What can be done to the runs whose rows are ticked, and the way back from a deletion."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from ui import places, state
 from ui.labels import ago
 from ui.runs import grid, run_table
 
-NOTICE = "train.notice"  # said at the top of the page when it is drawn next
+NOTICE = "train.notice"  # said at the top of the page when the whole of it is drawn next
 
 
 def bar(chosen: Sequence[Run], runs: Sequence[Run], binned: Sequence[Run]) -> None:
@@ -54,29 +55,35 @@ def _archive(chosen: Sequence[Run]) -> None:
 
 
 def _tag(chosen: Sequence[Run], runs: Sequence[Run]) -> None:
-    """The tags that all of them have, to be added to and taken away; those that only some have stay as they are."""
+    """The tags that all of them have; adding and removing one is saved at once. Those that only some have stay as they are."""
     shared = [tag for tag in chosen[0].tags if all(tag in run.tags for run in chosen)] if chosen else []
-    stamp = hash((*(run.id for run in chosen), *shared))  # another choice, another form; a saved one closes
-    popover = st.popover("Tag", icon=":material/label:", key=f"runs.bulk.tag.{stamp:x}", disabled=not chosen)
-    with popover, st.form(f"runs.tags.{stamp:x}", border=False):
-        wanted = tag_field(shared, runs, key=f"runs.tags.words.{stamp:x}")
-        if st.form_submit_button("Save", icon=":material/save:"):
-            add, remove = [tag for tag in wanted if tag not in shared], [tag for tag in shared if tag not in wanted]
-            do(lambda: state.store().tag([run.id for run in chosen], add=add, remove=remove))
+    ids = [run.id for run in chosen]
+    stamp = f"{hash(tuple(ids)):x}"  # another choice, another field
+    with st.popover("Tag", icon=":material/label:", key=f"runs.bulk.tag.{stamp}", disabled=not chosen):
+        key = f"runs.bulk.tags.{stamp}"
+        st.session_state[f"{key}.before"] = tag_field(shared, runs, key=key, on_change=_retag, args=(ids, key))
 
 
-def tag_field(tags: Sequence[str], runs: Sequence[Run], *, key: str) -> list[str]:
+def _retag(ids: Sequence[str], key: str) -> None:
+    before, wanted = st.session_state[f"{key}.before"], st.session_state[key]
+    try:
+        state.store().tag(ids, add=[tag for tag in wanted if tag not in before], remove=[tag for tag in before if tag not in wanted])
+    except StoreError as error:
+        st.session_state[NOTICE] = str(error)
+
+
+def tag_field(tags: Sequence[str], runs: Sequence[Run], *, key: str, **on_change: Any) -> list[str]:
     """A field of tags: those that other runs have are offered, new ones are written."""
-    return st.multiselect(
-        "Tags", run_table.tags(runs), default=list(tags), key=key, accept_new_options=True, placeholder="Choose or write tags", width=320
-    )
+    offered = run_table.tags(runs)
+    words = "Choose tags, or write one and press Enter"
+    return st.multiselect("Tags", offered, default=list(tags), key=key, accept_new_options=True, placeholder=words, width=340, **on_change)
 
 
 def throw_away(runs: Sequence[Run]) -> str:
     """Into the bin; returns what happened, in words."""
     gone = set(state.store().bin([run.id for run in runs]))
     kept = [run.name for run in runs if run.id not in gone]
-    words = f"{count(gone)} in the bin." if gone else ""
+    words = f"{count(gone)} moved to the bin." if gone else ""
     if kept:
         words += f" Still being trained, so not deleted: {', '.join(kept)}. Stop or cancel first."
     return words.strip()

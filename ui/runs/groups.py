@@ -77,7 +77,7 @@ def _row(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _columns() -> dict[str, Any]:
     column = st.column_config
-    columns: dict[str, Any] = {"group": column.TextColumn("Group", width="large"), "runs": column.NumberColumn("Runs", width=60)}
+    columns: dict[str, Any] = {"group": column.TextColumn("Group"), "runs": column.NumberColumn("Runs", width=60)}
     for word in FIGURES:
         field = FIELDS[word]
         columns[word] = column.NumberColumn(field.title, format=field.format, help=f"Mean of the group. {field.help}")

@@ -15,7 +15,7 @@ ALWAYS = ("number", "name")
 LISTS = ("status", "tag")  # drawn as badges
 USUAL = ("status", "tag", "accuracy", "best", "best_epoch", "last", "loss", "network", "done", "epochs", "batch_size")
 USUAL += ("optimizer", "learning_rate", "time", "speed", "created")
-CHOOSABLE = tuple(word for word in FIELDS if word not in ALWAYS)
+CHOOSABLE = tuple(word for word in FIELDS if word not in (*ALWAYS, "binned"))  # nothing in the list of runs is in the bin
 
 
 def ordered(entries: Sequence[Entry], by: str) -> list[Entry]:

@@ -113,7 +113,7 @@ def _builder(runs: Sequence[Run]) -> None:
 
 def _filterable() -> list[str]:
     first = ["status", "tag", "network", "optimizer", "accuracy", "best"]
-    return first + [word for word in FIELDS if word not in first]
+    return first + [word for word in FIELDS if word not in (*first, "binned")]
 
 
 def _values(word: str, runs: Sequence[Run]) -> list[str]:
