@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist import seeds
+from fmnist.config import TrainConfig
 from fmnist.errors import FmnistError
 from fmnist.run import Run
 from ui import judged, state
@@ -68,7 +69,8 @@ def _verdict(groups: Sequence[Sequence[Run]], answers: "Mapping[str, judged.Answ
     sides.sort(key=lambda pair: -fmean(pair[1].accuracies(truth)))
     (first, best), *others = sides
     pairs = len(list(combinations(sides, 2)))
-    found = [verdict.judge(best, side, truth, _known(first, group), pairs) for group, side in others]
+    runs = state.store().runs()  # whatever they tell about seeds
+    found = [verdict.judge(best, side, truth, seeds.spread(runs, _recipes(first, group)), pairs) for group, side in others]
     st.markdown(f"**{verdict.sentence(found[0])}**")
     st.caption("  \n".join(verdict.reasons(found[0])))
     if len(found) > 1:
@@ -85,8 +87,8 @@ def _side(group: Sequence[Run], answers: "Mapping[str, judged.Answer]") -> "Side
     return Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group]))
 
 
-def _known(*groups: Sequence[Run]) -> "seeds.Spread | None":
-    return seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+def _recipes(*groups: Sequence[Run]) -> set[TrainConfig]:
+    return {seeds.recipe(run.config) for group in groups for run in group if run.config}
 
 
 def _ranking(best: str, found: "Sequence[Verdict]") -> None:
