@@ -78,8 +78,7 @@ def scatter(subjects: Sequence[Subject], across: str, figure: str, shapes: Mappi
         values = [value(subject, key) for subject in subjects]
         is_number = all(isinstance(each, int | float) and not isinstance(each, bool) for each in values)
         kind = ("log" if parallel.is_logarithmic(values) else "linear") if is_number else "category"
-        percent = {"tickformat": ".2~%"} if key in ("accuracy", "monitor") else {}
-        update(title=_title(key), type=kind, automargin=True, **percent)
+        update(title=_title(key), type=kind, automargin=True, tickformat=".2~%" if key in ("accuracy", "monitor") else None)
     return drawn
 
 

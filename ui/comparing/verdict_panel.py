@@ -22,8 +22,8 @@ MOST = 24  # runs: what each says of the test images takes seconds to compute, o
 MORE = 2  # seeds of each side: three in all have a spread
 WORDS = {
     "equal": "as good",
-    "images": "cannot be told apart",
-    "seeds": "cannot be told apart from another seed",
+    "images": "may be the choice of test images",
+    "seeds": "may be the seed",
     "open": "worse, seeds not tried",
     "real": "worse",
 }
@@ -87,8 +87,8 @@ def _side(group: Sequence[Run], answers: "Mapping[str, judged.Answer]") -> "Side
     return Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group]))
 
 
-def _recipes(*groups: Sequence[Run]) -> set[TrainConfig]:
-    return {seeds.recipe(run.config) for group in groups for run in group if run.config}
+def _recipes(*groups: Sequence[Run]) -> list[TrainConfig]:
+    return [seeds.recipe(group[0].config) for group in groups if group[0].config]
 
 
 def _ranking(best: str, found: "Sequence[Verdict]") -> None:
