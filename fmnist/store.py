@@ -501,7 +501,7 @@ class Store:
         ends = [sa.func.min(points.c.loss).label("low"), sa.func.max(points.c.loss).label("high")]
         query = sa.select(*means, *ends).group_by(points.c.place).order_by(points.c.place)
         with self._database.reading() as connection:
-            return [Stretch(float(row["step"]), *list(row.values())[1:]) for row in connection.execute(query).mappings()]
+            return [Stretch(*(float(value) for value in row)) for row in connection.execute(query)]
 
     def epochs(self, run_id: str) -> list[Epoch]:
         query = sa.select(*list(EPOCHS.c)[1:]).where(EPOCHS.c.run == run_id).order_by(EPOCHS.c.epoch)

@@ -69,7 +69,7 @@ def scatter(subjects: Sequence[Subject], across: str, figure: str, shapes: Mappi
         drawn.add_scatter(
             x=[at if isinstance(at, int | float) and not isinstance(at, bool) else run_figures.in_words(at)],
             y=[value(subject, figure)],
-            name=looks.called(subject.run),
+            name=looks.called(subject.run).replace("<", "&lt;"),  # plotly would take it for markup
             mode="markers",
             marker={"color": look.color, "symbol": SYMBOLS[look.dash], "size": 11},
             hovertemplate=f"{_words(across, at)}<br>{_words(figure, value(subject, figure))}",
@@ -78,8 +78,7 @@ def scatter(subjects: Sequence[Subject], across: str, figure: str, shapes: Mappi
         values = [value(subject, key) for subject in subjects]
         is_number = all(isinstance(each, int | float) and not isinstance(each, bool) for each in values)
         kind = ("log" if parallel.is_logarithmic(values) else "linear") if is_number else "category"
-        percent = {"tickformat": ".2~%"} if key in ("accuracy", "monitor") else {}
-        update(title=_title(key), type=kind, automargin=True, **percent)
+        update(title=_title(key), type=kind, automargin=True, tickformat=".2~%" if key in ("accuracy", "monitor") else None)
     return drawn
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist import seeds
+from fmnist.config import TrainConfig
 from fmnist.errors import FmnistError
 from fmnist.run import Run
 from ui import judged, state
@@ -21,8 +22,8 @@ MOST = 24  # runs: what each says of the test images takes seconds to compute, o
 MORE = 2  # seeds of each side: three in all have a spread
 WORDS = {
     "equal": "as good",
-    "images": "cannot be told apart",
-    "seeds": "cannot be told apart from another seed",
+    "images": "may be the choice of test images",
+    "seeds": "may be the seed",
     "open": "worse, seeds not tried",
     "real": "worse",
 }
@@ -68,7 +69,8 @@ def _verdict(groups: Sequence[Sequence[Run]], answers: "Mapping[str, judged.Answ
     sides.sort(key=lambda pair: -fmean(pair[1].accuracies(truth)))
     (first, best), *others = sides
     pairs = len(list(combinations(sides, 2)))
-    found = [verdict.judge(best, side, truth, _known(first, group), pairs) for group, side in others]
+    runs = state.store().runs()  # whatever they tell about seeds
+    found = [verdict.judge(best, side, truth, seeds.spread(runs, _recipes(first, group)), pairs) for group, side in others]
     st.markdown(f"**{verdict.sentence(found[0])}**")
     st.caption("  \n".join(verdict.reasons(found[0])))
     if len(found) > 1:
@@ -85,8 +87,8 @@ def _side(group: Sequence[Run], answers: "Mapping[str, judged.Answer]") -> "Side
     return Side(plain(looks.group_name(group)), torch.stack([answers[run.id].guesses for run in group]))
 
 
-def _known(*groups: Sequence[Run]) -> "seeds.Spread | None":
-    return seeds.spread(state.store().runs(), {seeds.recipe(run.config) for group in groups for run in group if run.config})
+def _recipes(*groups: Sequence[Run]) -> list[TrainConfig]:
+    return [seeds.recipe(group[0].config) for group in groups if group[0].config]
 
 
 def _ranking(best: str, found: "Sequence[Verdict]") -> None:

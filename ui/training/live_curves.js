@@ -56,7 +56,7 @@ function traces(panel, index, data, look, hidden) {
     const marks = series.style === "marks"
     return {
       type: "scatter",
-      name: series.name,
+      name: series.name.replaceAll("<", "&lt;"), // plotly would take a name for markup
       x: data.x[series.x],
       y: series.y,
       xaxis: `x${suffix}`,
