@@ -19,8 +19,8 @@ LOG_BYTES = 64_000  # of the end of the log
 def show(run_id: str) -> None:
     """Everything about one run. Raises StoreError if there is none with that id."""
     run = state.store().get(run_id)
-    _panel(run)
     ancestry.show(run)
+    _panel(run)
     if run.note:
         with st.container(border=True):
             st.text(run.note)
