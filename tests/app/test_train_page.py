@@ -6,10 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, preset
-from fmnist.run import Run
+from fmnist.events import Epoch, Step
+from fmnist.run import Checkpoint, Run
 from fmnist.schedule import learning_rate
 from fmnist.store import Store
-from tests.app.conftest import CONFIG
+from tests.app.conftest import CONFIG, NOBODY
 from ui.training.config_preview import images_in_words
 from ui.training.longer_training import what_happens
 from ui.training.run_panel import what_is_lost
@@ -192,9 +193,14 @@ def test_a_finding_says_why_and_leads_to_the_run_that_would_answer_it(visit: Vis
     assert f"Changed from {run.name}: Learning rate 0.001 → **0.0001**" in captions(at)
 
 
-def test_where_nothing_stands_out_one_quiet_line_says_so(visit: Visit, runs: dict[str, Run]) -> None:
-    at = visit("train")
-    assert "Nothing stands out." in captions(at)
+def test_where_nothing_stands_out_one_quiet_line_says_so(visit: Visit, runs_store: Store) -> None:
+    run = runs_store.create(CONFIG, device="cpu")
+    runs_store.claim("cpu", NOBODY, run.id)
+    for epoch, loss in ((1, 0.6), (2, 0.5)):
+        runs_store.record(run.id, [Step(8 * epoch, epoch, epoch, loss, 1e-3, 100.0)])
+        saved = Checkpoint(8 * epoch, epoch, "weights", "a" * 64, "state", "b" * 64)
+        runs_store.commit(run.id, saved, Epoch(epoch, 8 * epoch, epoch, loss, 0.82, loss, 0.8, 1e-3, 100.0))
+    assert "Nothing stands out. The validation loss is 0.500, at its best in epoch 2 (0.500)" in captions(visit("train"))
 
 
 # ---- before the start ------------------------------------------------------------------------------------------------------------------
