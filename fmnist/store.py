@@ -96,9 +96,9 @@ class Store:
                 )
                 .returning(RUNS.c.id)
             ).scalar_one()
-            self._note(connection, new, Kind.QUEUED)
             if start and origin:
                 self._inherit(connection, new, origin, start)
+            self._note(connection, new, Kind.QUEUED)
             return from_row(connection.execute(sa.select(RUNS).where(RUNS.c.id == new)).mappings().one())
 
     def runs(self, *, archived: bool = True) -> list[Run]:
@@ -340,7 +340,8 @@ class Store:
             changes = *(change for change in run.rate_changes if change[0] < step), (step, factor)
             still_open = None if run.rate_request == factor else run.rate_request
             connection.execute(_update(run_id, {"rate_changes": json.dumps(changes), "rate_request": still_open}))
-            self._note(connection, run_id, Kind.RATE, f"the schedule times {factor:.4g}", step)
+            to = f"to {run.config.learning_rate * factor:.4g}: " if run.config else ""
+            self._note(connection, run_id, Kind.RATE, f"{to}the schedule times {factor:.4g}", step)
         return changes
 
     def commit(

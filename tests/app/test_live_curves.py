@@ -56,6 +56,12 @@ def test_smoothing_stays_between_the_lowest_and_the_highest_value(values: list[f
 # ---- a drawing -------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("axis", "places"), [("step", [0, 2]), ("epoch", [0, 0.02]), ("seconds", [0, 0.5])])
+def test_what_was_done_to_a_training_is_marked_where_it_began_and_not_beyond_the_curve(axis: charts.Axis, places: list[float]) -> None:
+    drawing = charts.training(steps(3), [], TrainConfig(), View(axis), [(0, "a"), (2, "b"), (3, "not made yet")])
+    assert drawing["marks"] == [{"x": places[0], "text": "a"}, {"x": places[1], "text": "b"}]
+
+
 def test_the_judged_split_is_named_honestly() -> None:
     assert charts.monitor_name(TrainConfig(validation_size=0)) == "test (monitor only)"
     assert charts.monitor_name(TrainConfig(validation_size=5000)) == "validation"

@@ -1,5 +1,6 @@
 """The table of all runs, the page of one run, and what a person changes there."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,48 @@ def test_the_checkpoints_are_listed_and_missing_files_are_marked(visit: Visit, r
     assert table["Monitor accuracy"].tolist() == ["80.00\N{NO-BREAK SPACE}%", "80.00\N{NO-BREAK SPACE}%"]
     assert ["7 bytes" in each for each in table["Weights"]] == [True, False]
     assert ["missing" in each for each in table["Weights"]] == [False, True]
+
+
+# ---- what befell a run, and where it comes from ----
+
+
+def test_the_events_are_listed_in_their_order_with_step_and_reason(visit: Visit, runs: dict[str, Run]) -> None:
+    table = open_tab(visit("runs", run=runs["failed"].id), "Events").table[0].value
+    assert [words.partition("[")[2].strip("]") for words in table["Event"]] == ["Put into the queue", "Taken up by a process", "Failed"]
+    assert table["At step"].tolist() == ["0", "0", "16"]
+    assert table["Details"].tolist()[-1].replace("\\", "") == runs["failed"].message
+
+
+def test_a_run_of_an_earlier_version_has_no_events_and_says_why(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    with sqlite3.connect(runs_store.url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM happenings")
+    app = open_tab(visit("runs", run=runs["failed"].id), "Events")
+    assert any("earlier version" in caption.value for caption in app.caption)
+
+
+def test_a_kind_of_event_that_only_a_newer_version_knows_is_shown_as_it_is(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    with sqlite3.connect(runs_store.url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE happenings SET kind = 'taught [x](y)' WHERE run = ?", (runs["failed"].id,))
+    table = open_tab(visit("runs", run=runs["failed"].id), "Events").table[0].value
+    assert table["Event"][0] == ":gray-badge[taught \\[x\\]\\(y\\)]"
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption.value for caption in app.caption).replace("\\", "")
+
+
+def test_a_run_made_from_another_says_so_and_what_was_changed(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    origin = runs["finished"]
+    assert origin.config
+    made = runs_store.create(origin.config.model_copy(update={"learning_rate": 0.01, "flip": True}), device="cpu", origin=origin.id)
+    app = visit("runs", run=made.id)
+    assert "Made from" in captions(app)
+    assert "Learning rate 0.001 → 0.01 · Flip off → on" in captions(app)
+    [link] = [link for link in app.get("page_link") if link.proto.label.replace("\\", "") == origin.name]
+    assert link.proto.query_string == f"run={origin.id}"
+
+
+def test_a_run_whose_origin_is_gone_says_so(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    made = runs_store.create(TrainConfig(), device="cpu", origin=runs["failed"].id)
+    runs_store.delete(runs["failed"].id)
+    assert "Made from a run that was deleted since" in captions(visit("runs", run=made.id))

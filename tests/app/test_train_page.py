@@ -6,9 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, preset
-from fmnist.run import Run
+from fmnist.events import Epoch, Step
+from fmnist.run import Checkpoint, Run
+from fmnist.schedule import learning_rate
 from fmnist.store import Store
+from tests.app.conftest import CONFIG, NOBODY
 from ui.training.config_preview import images_in_words
+from ui.training.longer_training import what_happens
 from ui.training.run_panel import what_is_lost
 
 Visit = Callable[..., AppTest]
@@ -80,6 +84,123 @@ def test_a_field_that_changes_nothing_is_disabled(visit: Visit) -> None:
     at.run()
     assert not field(at, "momentum").disabled
     assert not field(at, "clean_epochs").disabled
+
+
+# ---- the settings of a run -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_begins_with_the_settings_of_a_run_and_the_changes_in_the_address(visit: Visit, runs: dict[str, Run]) -> None:
+    run = runs["finished"]
+    at = visit("train", **{"from": str(run.number), "learning_rate": "0.01", "flip": "true"})
+    assert run.config
+    assert {each: field(at, each).value for each in FIELDS} == run.config.model_dump() | {"learning_rate": 0.01, "flip": True}
+    assert f"Changed from {run.name}: Learning rate 0.001 → **0.01** · Flip off → **on**" in captions(at)
+    at.button(key="train.undo").click().run()
+    assert {each: field(at, each).value for each in FIELDS} == run.config.model_dump()
+
+
+def test_a_run_started_from_the_settings_of_another_remembers_it(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    at = visit("train", **{"from": str(runs["finished"].number)})
+    field(at, "epochs").set_value(2).run()
+    at.button(key="train.start").click().run()
+    newest = runs_store.runs()[0]
+    assert newest.origin == runs["finished"].id
+    assert newest.config
+    assert newest.config.differences(CONFIG) == {"epochs": (2, 4)}
+
+
+def test_the_settings_of_a_run_stay_for_the_visit_until_a_preset_is_asked_for(
+    visit: Visit, runs: dict[str, Run], runs_store: Store
+) -> None:
+    at = visit("train", **{"from": str(runs["finished"].number)})
+    field(at, "epochs").set_value(9).run()
+    at.switch_page("../pages/runs.py").run()
+    at.switch_page("../pages/train.py").run()
+    assert field(at, "epochs").value == 9
+    at.button(key="train.presets").click().run()
+    assert {each: field(at, each).value for each in FIELDS} == preset("reference").model_dump()
+    at.button(key="train.start").click().run()
+    assert runs_store.runs()[0].origin is None
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"from": "99"}, "There is no run '99'"),
+        ({"from": "damaged"}, "The settings of A damaged run cannot be read"),
+        ({"from": "finished", "learning_rate": "-1"}, "Learning rate: '-1' is not allowed"),
+    ],
+)
+def test_an_address_that_cannot_be_followed_is_told_and_a_preset_takes_its_place(
+    visit: Visit, runs: dict[str, Run], query: dict[str, str], words: str
+) -> None:
+    word = query["from"]
+    at = visit("train", **(query | {"from": str(runs[word].number) if word in runs else word}))
+    assert not at.exception
+    assert any(words in warning.value.replace("\\", "") for warning in at.warning)
+    assert {each: field(at, each).value for each in FIELDS} == preset("reference").model_dump()
+
+
+# ---- a training that goes on -----------------------------------------------------------------------------------------------------------
+
+
+def test_another_learning_rate_is_asked_for_and_said_until_a_worker_takes_it(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    run = runs["running"]
+    at = visit("train")
+    at.number_input(key=f"train.live.rate.{run.id}").set_value(0.0002).run()
+    at.button(key=f"train.live.rate.{run.id}.yes").click().run()
+    assert runs_store.get(run.id).rate_request == pytest.approx(0.2)
+    assert "The learning rate becomes 0.0002 with the next step" in captions(at)
+    runs_store.change_rate(run.id, 12, 0.2)
+    assert "Learning rate: 0.001 at first, 0.0002 since step 12" in captions(visit("train"))
+
+
+def test_a_diverged_run_offers_a_tenth_of_its_learning_rate(visit: Visit, runs: dict[str, Run]) -> None:
+    at = visit("runs", run=runs["diverged"].id)
+    assert at.number_input(key=f"runs.rate.{runs['diverged'].id}").value == pytest.approx(1e-4)
+
+
+def test_what_training_longer_means_is_said_honestly(runs: dict[str, Run]) -> None:
+    run = runs["finished"]
+    assert run.config
+    assert "same as one that was planned for that long" in what_happens(run, run.config, 3)
+    falling = run.config.model_copy(update={"schedule": "cosine", "epochs": 2})
+    said = what_happens(run, falling, 2)
+    now = f"{learning_rate(falling.model_copy(update={'epochs': 4}), 16):.6g}"
+    assert f"begins again at {now}" in said
+    assert "not the same as a training planned for that long" in said
+
+
+def test_a_run_that_has_lost_its_checkpoints_is_not_trained_longer(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
+    run = runs["finished"]  # its files were never written
+    at = visit("runs", run=run.id)
+    at.button(key=f"runs.longer.{run.id}.yes").click().run()
+    assert any("Train it again instead" in error.value.replace("\\", "") for error in at.error)
+    assert len(runs_store.runs()) == len(runs)
+
+
+# ---- what is going on ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_says_why_and_leads_to_the_run_that_would_answer_it(visit: Visit, runs: dict[str, Run]) -> None:
+    run = runs["diverged"]
+    at = visit("runs", run=run.id)
+    told = "\n".join(each.value for each in at.markdown).replace("\\", "")
+    assert "**The learning rate is too high.** The loss grew beyond every number" in told
+    assert "Next run: learning rate 0.001 → 0.0001." in captions(at)
+    at.button(key=f"runs.next.rate too high.{run.id}").click().run()
+    assert field(at, "learning_rate").value == 1e-4
+    assert f"Changed from {run.name}: Learning rate 0.001 → **0.0001**" in captions(at)
+
+
+def test_where_nothing_stands_out_one_quiet_line_says_so(visit: Visit, runs_store: Store) -> None:
+    run = runs_store.create(CONFIG, device="cpu")
+    runs_store.claim("cpu", NOBODY, run.id)
+    for epoch, loss in ((1, 0.6), (2, 0.5)):
+        runs_store.record(run.id, [Step(8 * epoch, epoch, epoch, loss, 1e-3, 100.0)])
+        saved = Checkpoint(8 * epoch, epoch, "weights", "a" * 64, "state", "b" * 64)
+        runs_store.commit(run.id, saved, Epoch(epoch, 8 * epoch, epoch, loss, 0.82, loss, 0.8, 1e-3, 100.0))
+    assert "Nothing stands out. The validation loss is 0.500, at its best in epoch 2 (0.500)" in captions(visit("train"))
 
 
 # ---- before the start ------------------------------------------------------------------------------------------------------------------

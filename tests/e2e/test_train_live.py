@@ -149,6 +149,53 @@ def counting_the_running(store: Store) -> Iterator[list[int]]:
         thread.join()
 
 
+def test_the_learning_rate_of_a_training_is_changed_then_it_is_trained_again_with_that_and_longer(server: Server, page: Page) -> None:
+    store = server.store()
+    config = TrainConfig(network="small", epochs=900, train_size=2_000, validation_size=500, device="cpu")
+    run = store.create(config, device="cpu", name="The first")
+    page.goto("/train")
+    panel = page.locator(".st-key-train-live-panel")
+    expect(panel).to_contain_text(re.compile(r"Epoch (?!1 )\d+ of 900"))
+    panel.get_by_role("button", name="Learning rate").click()
+    field = page.get_by_label("New learning rate")
+    field.fill("0.0003")
+    field.press("Tab")
+    page.get_by_role("button", name="Change it").click()
+    expect(panel).to_contain_text(re.compile(r"Learning rate: 0\.001 at first, 0\.0003 since step"))
+    page.wait_for_function("() => document.querySelector('.st-key-train-live-panel .js-plotly-plot').layout.shapes.length === 4")  # panels
+    [(step, factor)] = store.get(run.id).rate_changes
+    assert factor == pytest.approx(0.3)
+    page.keyboard.press("Escape")
+    panel.get_by_role("button", name="Stop and keep").click()
+    expect(panel).to_contain_text("Test accuracy")
+    after = [point.learning_rate for point in store.steps(run.id) if point.step > step]
+    assert after
+    assert after == pytest.approx([3e-4] * len(after))
+
+    panel.get_by_role("button", name="Train again with…").click()
+    expect(page).to_have_url(re.compile(r"/train\?from=1$"))
+    epochs = page.get_by_label("Epochs", exact=True)
+    expect(epochs).to_have_value("900")
+    epochs.fill("1")
+    epochs.press("Tab")
+    expect(page.get_by_text("Changed from The first: Epochs 900 → 1")).to_be_visible()
+    page.get_by_role("button", name="Start training").click()
+    expect(panel.get_by_role("heading", name="Run 2", exact=True)).to_be_visible()
+    expect(panel).to_contain_text("All 1 epochs done")
+    second = store.find("2")
+    assert second.origin == run.id
+    assert second.config == config.model_copy(update={"epochs": 1})
+
+    panel.get_by_role("link", name="Open in Runs").click()
+    expect(page.get_by_text("Made from")).to_be_visible()
+    page.get_by_role("button", name="Train longer").click()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("Goes on from")).to_be_visible()
+    expect(page.locator(".st-key-runs-panel")).to_contain_text("All 2 epochs done")
+    third = store.find("3")
+    assert (third.origin, third.continues, third.epoch) == (second.id, second.step, 2)
+
+
 def test_a_training_goes_on_after_its_server_was_killed_and_started_again(server: Server, browser: Browser) -> None:
     store = server.store()
     config = TrainConfig(network="small", epochs=EPOCHS, train_size=2_000, validation_size=500, device="cpu")

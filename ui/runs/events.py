@@ -33,8 +33,10 @@ def _table(run: Run) -> None:
 
 def _row(happening: Happening) -> dict[str, str]:
     color, words = _WORDS.get(happening.kind, ("gray", plain(happening.kind)))
+    day, _, time = moment(happening.at).partition(" ")
+    lines = (day.replace("-", "\N{NON-BREAKING HYPHEN}"), time, f"({ago(happening.at)})")  # where it breaks on a phone
     return {
-        "When": f"{moment(happening.at)} ({ago(happening.at)})",
+        "When": " ".join(line.replace(" ", "\N{NO-BREAK SPACE}") for line in lines),
         "Event": f":{color}-badge[{words}]",
         "At step": f"{happening.step:,}",
         "Details": plain(happening.words or ""),

@@ -19,8 +19,8 @@ LOG_BYTES = 64_000  # of the end of the log
 def show(run_id: str) -> None:
     """Everything about one run. Raises StoreError if there is none with that id."""
     run = state.store().get(run_id)
-    _panel(run)
     ancestry.show(run)
+    _panel(run)
     words.show(run)
     settings, happened, environment, log, checkpoints, handing, note = st.tabs(
         ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"], key="runs.tabs", on_change="rerun"

@@ -35,13 +35,13 @@ def training(
     epochs: Sequence[Epoch],
     config: TrainConfig | None,
     view: View,
-    rate_changes: Sequence[tuple[int, float]] = (),
+    marks: Sequence[tuple[int, str]] = (),
 ) -> dict[str, Any]:
     """Four panels: the loss inside the epochs, loss and accuracy by epoch, the learning rate.
 
     Args:
         config: None when it is damaged; then nobody knows which split the monitor was.
-        rate_changes: (step, factor), marked in every panel as far as the curve goes.
+        marks: (step, text): what somebody did after so many steps; a line in every panel, as far as the curve goes.
     """
     losses = [step.loss for step in steps]
     smooth = smoothed(losses, view.smoothing)
@@ -90,20 +90,20 @@ def training(
             "steps": rounded([getattr(steps[index], view.x) for index in kept], 7),
             "epochs": rounded([getattr(epoch, view.x) for epoch in epochs], 7),
         },
-        "marks": _marks(rate_changes, steps, view),
+        "marks": _marks(marks, steps, view),
         "x_title": view.x,
         "revision": f"{view.x}, {'log' if view.log else 'linear'}",  # the zoom is kept while this stays the same
         "label": summary(steps, epochs, config),
     }
 
 
-def _marks(rate_changes: Sequence[tuple[int, float]], steps: Sequence[Step], view: View) -> list[dict[str, Any]]:
-    """Where somebody changed the learning rate: between the last point before and the first one after."""
+def _marks(marks: Sequence[tuple[int, str]], steps: Sequence[Step], view: View) -> list[dict[str, Any]]:
+    """What happened between the last point before a step and the first one after it."""
     found = []
-    for first, factor in rate_changes:
+    for first, text in marks:
         before = [step for step in steps if step.step <= first]
         if len(before) < len(steps):
-            found.append({"x": getattr(before[-1], view.x) if before else 0, "text": f"×\N{THIN SPACE}{factor:.3g}"})
+            found.append({"x": getattr(before[-1], view.x) if before else 0, "text": text})
     return found
 
 

@@ -9,9 +9,8 @@ from fmnist.config import FIELDS, TrainConfig
 from fmnist.diagnosis import Finding
 from fmnist.events import Epoch, Step
 from fmnist.run import Run, Status
-from ui import places
 from ui.labels import plain, setting
-from ui.training import starting_point
+from ui.training import start
 
 
 def show(run: Run, steps: Sequence[Step], epochs: Sequence[Epoch], *, key: str) -> None:
@@ -21,24 +20,23 @@ def show(run: Run, steps: Sequence[Step], epochs: Sequence[Epoch], *, key: str) 
     found = diagnosis.diagnose(run.config, run.status, steps, epochs)
     with st.container(key=f"{key}.diagnosis", gap="small"):
         for finding in found:
-            _show(run, run.config, finding)
+            _show(run, run.config, finding, key)
         if not found:
-            st.caption(f":material/stethoscope: {plain(diagnosis.all_well(run.config, epochs))}")
+            st.caption(f":material/stethoscope: {_said(diagnosis.all_well(run.config, epochs))}")
 
 
-def _show(run: Run, config: TrainConfig, finding: Finding) -> None:
-    st.markdown(f":material/stethoscope: **{plain(finding.title)}.** {plain(finding.reason)}")
+def _show(run: Run, config: TrainConfig, finding: Finding, key: str) -> None:
+    st.markdown(f":material/stethoscope: **{plain(finding.title)}.** {_said(finding.reason)}")
+    if not finding.changes:
+        st.caption(_said(finding.advice))
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(finding.advice), width="content")
-        if finding.changes:
-            label = f"Next run: {next_run(config, finding)}"
-            st.page_link(
-                places.TRAIN,
-                label=plain(label),
-                icon=":material/tune:",
-                query_params=starting_point.query(run, finding.changes),
-                width="content",
-            )
+        st.caption(_said(f"{finding.advice} Next run: {next_run(config, finding)}."), width="content")
+        start.offer("Set it up", run, finding.changes, key=f"{key}.next.{finding.kind}.{run.id}")
+
+
+def _said(words: str) -> str:
+    return plain(words).replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def next_run(config: TrainConfig, finding: Finding) -> str:

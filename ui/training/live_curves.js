@@ -89,13 +89,13 @@ function title(panel, x, y, look, hasLegend) {
   }
 }
 
-// Where somebody changed the learning rate.
+// Where somebody changed the learning rate, or let a run go on.
 const line = (mark, suffix, look) => ({
   type: "line", xref: `x${suffix}`, yref: `y${suffix} domain`, x0: mark.x, x1: mark.x, y0: 0, y1: 1,
   line: { color: look.text, width: 1, dash: "dot" }, opacity: 0.6,
 })
 
-const factor = (mark, suffix, look) => ({
+const words = (mark, suffix, look) => ({
   text: mark.text, xref: `x${suffix}`, yref: `y${suffix} domain`, x: mark.x, y: 1, xanchor: "left", yanchor: "top", xshift: 3,
   showarrow: false, font: { size: 11, color: look.text },
 })
@@ -147,7 +147,7 @@ function drawing(data, width, look, hidden) {
       }
       layout.annotations.push(title(panel, across[0], up[1], look, data.legend))
       for (const mark of data.marks ?? []) layout.shapes.push(line(mark, suffix, look))
-      if (panel.from_zero) layout.annotations.push(...(data.marks ?? []).map(mark => factor(mark, suffix, look)))
+      if (panel.from_zero) layout.annotations.push(...(data.marks ?? []).map(mark => words(mark, suffix, look)))
       if (isEmpty(panel)) layout.annotations.push(hint((across[0] + across[1]) / 2, (up[0] + up[1]) / 2, look))
       all.push(...traces(panel, index, data, look, hidden))
       index += 1

@@ -34,8 +34,11 @@ def draw(drawing: dict[str, Any], *, key: str) -> None:
 
 
 def curves(steps: Sequence[Step], epochs: Sequence[Epoch], run: Run, *, key: str, view: charts.View) -> None:
-    """The four curves of a training as somebody wants to see them."""
-    draw(charts.training(steps, epochs, run.config, view, run.rate_changes), key=key)
+    """The four curves of a training as somebody wants to see them, with what somebody did to it."""
+    marks = [(step, f"×\N{THIN SPACE}{factor:.3g}") for step, factor in run.rate_changes]
+    if run.continues:
+        marks.append((run.continues, "goes on"))
+    draw(charts.training(steps, epochs, run.config, view, marks), key=key)
 
 
 def controls(key: str) -> charts.View:

@@ -1,5 +1,7 @@
 """Another learning rate for a training that goes on, or that will."""
 
+import math
+
 import streamlit as st
 
 from fmnist.config import bounds
@@ -31,9 +33,15 @@ def ask(run: Run, key: str) -> float | None:
     assert run.config is not None
     config, name = run.config, f"{key}.rate.{run.id}"
     with st.popover("Learning rate", icon=":material/speed:", key=f"{name}.ask", disabled=run.request is not None):
-        st.session_state.setdefault(name, config.learning_rate * (run.rate_changes[-1][1] if run.rate_changes else 1.0))
+        now = config.learning_rate * (run.rate_changes[-1][1] if run.rate_changes else 1.0)
+        st.session_state.setdefault(name, now / 10 if run.status == Status.DIVERGED else now)
         chosen = st.number_input(
-            "New learning rate", min_value=0.0, max_value=bounds("learning_rate").high, step=0.0001, format="%.6g", key=name
+            "New learning rate",
+            min_value=0.0,
+            max_value=bounds("learning_rate").high,
+            step=10.0 ** (math.floor(math.log10(now)) - 1),
+            format="%.6g",
+            key=name,
         )
         whole = "" if config.schedule == "constant" else f" It is the highest value: the schedule '{config.schedule}' keeps its shape."
         when = "From the next step on." if run.status == Status.RUNNING else "From the next step on, once it is resumed."

@@ -10,7 +10,7 @@ from fmnist.run import Request, Run, Status
 from ui import places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
-from ui.training import diagnosis_panel, live_curves, longer_training, prediction_strip, rate_change, start, starting_point
+from ui.training import diagnosis_panel, live_curves, longer_training, prediction_strip, rate_change, start
 
 OBEYING = {Request.PAUSE: "Pausing after this step…", Request.STOP: "Stopping after this step…", Request.CANCEL: "Cancelling…"}
 
@@ -114,7 +114,7 @@ def actions(run: Run, *, key: str) -> None:
             longer_training.ask(run, key)
         at_rest = run.status not in (Status.RUNNING, Status.QUEUED)
         if run.config and (at_rest or key == "runs"):
-            st.page_link(places.TRAIN, label="Train again with…", icon=":material/tune:", query_params=starting_point.query(run))
+            start.offer("Train again with…", run, key=f"{key}.again.{run.id}")
         if at_rest and st.query_params.get("run") != run.id:  # it is not open already
             st.page_link(places.RUNS, label="Open in Runs", icon=":material/list_alt:", query_params={"run": run.id})
 

@@ -2,14 +2,16 @@
 
 import time
 import uuid
+from typing import Any
 
 import streamlit as st
 
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
 from fmnist.run import Run
-from ui import state
+from ui import places, state
 from ui.labels import plain
+from ui.training import starting_point
 from ui.training.config_form import Answer
 
 DOUBLE_CLICK_SECONDS = 2.0  # clicks this close on the same settings are one
@@ -25,6 +27,13 @@ def say_what_happened() -> None:
 def say_later(words: str) -> None:
     """Leave a sentence for the next drawing of the page."""
     st.session_state[_NOTICE] = words
+
+
+def offer(label: str, run: Run, changes: dict[str, Any] | None = None, *, key: str) -> None:
+    """A button that fills the form with the settings of a run and some changes. (A link to the page that is open looks chosen already.)"""
+    if st.button(label, icon=":material/tune:", type="tertiary", key=key):
+        say_later(f"The form has the settings of {run.name} now.")
+        st.switch_page(places.TRAIN, query_params=starting_point.query(run, changes))
 
 
 def button(answer: Answer) -> None:

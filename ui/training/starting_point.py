@@ -70,7 +70,7 @@ def _from_run(run: Run, asked: dict[str, str]) -> StartingPoint:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/content_copy: The settings of **{plain(run.name)}**: change what you like.", width="content")
         st.page_link(places.RUNS, label="Open the run", icon=":material/list_alt:", query_params={"run": run.id}, width="content")
-        st.button("Presets instead", icon=":material/undo:", type="tertiary", key="train.presets", on_click=_forget)
+        st.button("Start from a preset", icon=":material/undo:", type="tertiary", key="train.presets", on_click=_forget)
     return StartingPoint(f"{run.id} {sorted(changes.items())}", run.name, run.config, filled, run.id)
 
 
