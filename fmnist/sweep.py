@@ -66,8 +66,8 @@ def parse_spec(values: dict[str, Any]) -> Spec:
         return Spec.model_validate(values)
     except ValidationError as error:
         item = error.errors()[0]
-        if "error" in item.get("ctx", {}):
-            raise ConfigError(str(item["ctx"]["error"])) from None
+        if reason := item.get("ctx", {}).get("error"):
+            raise ConfigError(str(reason)) from None
         raise ConfigError(f"{item['loc'][0]}: {item['input']!r} is not allowed. {item['msg']}.") from None
 
 

@@ -116,8 +116,9 @@ def _say_how_it_ended(found: Sweep, trials: list[Trial], console: Console) -> No
             f"{found.name}, best of {found.proposed}: {winner.run.name} with {winner.accuracy:.2%} of the "
             f"{winner.run.config.validation_size:,} validation images: {fields_in_words(winner.run.config, list(found.spec.space))}",
             highlight=False,
+            markup=False,
         )
     if found.message:
         console.print(f"fmnist: {found.message}", highlight=False)
     if found.status == SweepStatus.PAUSED:
-        console.print(f"{found.name} is paused. Go on with: python -m fmnist sweep --resume {found.number}", highlight=False)
+        console.print(f"{found.name} is paused. Go on with: python -m fmnist sweep --resume {found.number}", highlight=False, markup=False)

@@ -55,10 +55,17 @@ def best_so_far(judged: Sequence[Point]) -> Chart:
         line={"color": ORANGE, "width": 2, "shape": "hv"},
         hoverinfo="skip",
     )
-    figure.update_xaxes(rangemode="tozero", tickformat="d")
+    _fit(figure, [max(point.accuracy, floor) for point in judged], judged[-1].number)
     figure.update_layout(showlegend=True, margin={"t": 64})
     last = f", at last {line[-1][1]:.2%}" if line else ""
     return Chart(_titled(figure, "Best so far"), f"Validation accuracy of {len(judged)} trials, and the best so far{last}.")
+
+
+def _fit(figure: "Figure", heights: Sequence[float], last: int) -> None:
+    """Axes that are right for a single trial, too."""
+    margin = max(0.01, 0.08 * (max(heights) - min(heights)))
+    figure.update_yaxes(range=[min(heights) - margin, max(heights) + margin], tickformat=".1~%")
+    figure.update_xaxes(range=[0.4, last + 0.6], dtick=1 if last <= 12 else None)
 
 
 def _scatter(figure: "Figure", name: str, chosen: Sequence[Point], floor: float, color: str, symbol: str) -> None:

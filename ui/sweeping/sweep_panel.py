@@ -7,7 +7,7 @@ import streamlit as st
 from fmnist import importance, sweeping
 from fmnist.config import FIELDS
 from fmnist.errors import StoreError
-from fmnist.run import Run
+from fmnist.run import Run, Status
 from fmnist.search_space import Domain, Range
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best
 from ui import places, state
@@ -66,13 +66,15 @@ def _progress(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:
         share, words = 1.0, f"{sweep.proposed} trial{'s' * (sweep.proposed != 1)} done"
     st.progress(min(share, 1.0), text=words)
     if trial := sweeping.under_way(list(trials)):
-        _under_way(spec, trial)
+        _under_way(sweep, spec, trial)
 
 
-def _under_way(spec: Spec, trial: Trial) -> None:
+def _under_way(sweep: Sweep, spec: Spec, trial: Trial) -> None:
     run = trial.run
     doing = run_rows.look(run).word
-    if not run.step and run.message:
+    if run.status == Status.PAUSED:
+        doing = "paused" if sweep.status == SweepStatus.PAUSED else "paused; the sweep waits until somebody resumes or cancels it"
+    elif not run.step and run.message:
         doing = run.message
     elif run.config and run.step:
         doing += f", epoch {min(run.epoch + 1, run.config.epochs)} of {run.config.epochs}"
