@@ -1,4 +1,4 @@
-"""The commands that hand over: `fmnist export`, `fmnist import`, `fmnist reproduce`."""
+"""The commands that hand over: `fmnist export`, `fmnist import`, `fmnist reproduce`. Nothing here imports torch before it is needed."""
 
 import argparse
 import hashlib
@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from fmnist import tuning
-from fmnist.checkpoint import write_bytes
 from fmnist.commands import err, out, print_json, progress_bar
 from fmnist.errors import ReportError
 from fmnist.handover.formats import FORMATS
@@ -20,6 +19,8 @@ def export(options: argparse.Namespace) -> int:
         return _write_elsewhere(options)
     with err.status(f"Making the {FORMATS[options.format].title.lower()}"):
         content = FORMATS[options.format].make(Store(), options.model)
+    from fmnist.checkpoint import write_bytes
+
     path = Path(options.out)
     try:
         write_bytes(path, content)
@@ -75,7 +76,7 @@ def reproduce(options: argparse.Namespace) -> int:
     store = Store()
     first = store.find(options.run)
     if isinstance(threads := first.environment.get("threads"), int):
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is loaded; sums depend on it
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is imported: the order of sums depends on it
     from fmnist.foreground import train_here
     from fmnist.handover import reproduction
 

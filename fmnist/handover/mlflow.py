@@ -39,7 +39,8 @@ def write(store: Store, run: Run, out: str) -> str:
     try:
         return f"{address}/#/experiments/{_send(MlflowClient(out), store, run)}"
     except MlflowException as error:
-        reason = " ".join(str(error).split())[:200]
+        secret = urlsplit(out).netloc.rpartition("@")[0]
+        reason = " ".join(str(error).split()).replace(f"{secret}@", "")[:200]
         raise ReportError(
             f"The MLflow server at {address} does not take the run: {reason}. Check its address, and that it runs."
         ) from error

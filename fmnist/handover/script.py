@@ -5,6 +5,7 @@ run has, and is left out where this one has not; `$name` is a value. That the fi
 Why it is made so: docs/decisions/0018.
 """
 
+import json
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -51,7 +52,7 @@ def write(store: Store, run: Run, file: str = "train.py") -> bytes:
     finished = run.status == Status.FINISHED and run.accuracy is not None
     weights = fingerprint(load(run.id, store).network.state_dict()) if finished else ""
     values = {**_values(run.config, run), "weights": weights, "file": file}
-    return Template(_chosen(_parts(run.config, values, finished))).substitute(values).encode()
+    return Template(_chosen(_parts(run.config, values, finished))).substitute(values).encode(errors="backslashreplace")
 
 
 def _chosen(parts: set[str]) -> str:
@@ -100,8 +101,8 @@ def _values(config: TrainConfig, run: Run) -> dict[str, Any]:
     made_with = f"PyTorch {there.get('torch', 'of any version')}, {device}, {threads} thread{'s' * (threads != 1)}, {precision}"
     return {
         **config.model_dump(),
-        "name": repr(run.name),
-        "made_with": repr(made_with),
+        "name": _literal(run.name),
+        "made_with": _literal(made_with),
         "device": device,
         "precision": precision,
         "threads": threads,
@@ -120,6 +121,11 @@ def _values(config: TrainConfig, run: Run) -> dict[str, Any]:
         "smoothing": f", label_smoothing={config.label_smoothing}" if config.label_smoothing else "",
         "monitor": config.monitor,
     }
+
+
+def _literal(text: str) -> str:
+    """A text as Python writes it; JSON writes it alike, always with double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _first_conv(config: TrainConfig, precision: str) -> str:

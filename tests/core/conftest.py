@@ -1,11 +1,17 @@
-"""What the tests of the core share besides: a whole copy of the dataset, and an installation that has nothing else."""
+"""What the tests of the core share: a whole copy of the dataset, an installation that has nothing else, and a run that was trained."""
 
 import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from fmnist import data
+from fmnist import data, runner
+from fmnist.config import TrainConfig
+from fmnist.liveness import this_process
+from fmnist.run import Run, Status
+from fmnist.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +33,26 @@ def copies(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for archive in data.ARCHIVES.values():
         shutil.copy(whole / archive.name, folder)
     return folder
+
+
+@pytest.fixture
+def plain_store(home: Path) -> Iterator[Store]:
+    """An empty store on SQLite."""
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def train(plain_store: Store) -> Callable[..., Run]:
+    """Train a config here and now, as a run of the store."""
+
+    def trained(config: TrainConfig, name: str | None = None) -> Run:
+        made = plain_store.create(config, device="cpu", name=name)
+        claimed = plain_store.claim("cpu", this_process(), made.id)
+        assert claimed
+        ended = runner.train(plain_store, claimed, threading.Event())
+        assert ended.status == Status.FINISHED, ended.message
+        return ended
+
+    return trained

@@ -12,6 +12,7 @@ import torch
 from fmnist import checkpoint, data, evaluation, onnx_export, prediction
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
+from fmnist.handover import weights
 from fmnist.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,15 +46,47 @@ def test_evaluate_and_errors_tell_the_figures_of_the_model(home: Path, tmp_path:
     assert f"{len(rows)} of 10,000" in said.stderr
 
 
-def test_export_hands_a_model_over(home: Path, tmp_path: Path) -> None:
-    """What the file says is tested in test_onnx_export.py; here, that the command writes it where it says, of the model that was named."""
-    file = tmp_path / "handed-over.onnx"
-    said = fmnist("export", "bundled", "--onnx", str(file), "--json")
+@pytest.mark.parametrize("words", [["--format", "onnx", "FILE"], ["FILE", "--format", "safetensors"]], ids=lambda words: "-".join(words))
+def test_export_hands_a_model_over(words: list[str], home: Path, tmp_path: Path) -> None:
+    """What the files say is tested elsewhere; here, that the command writes it where it says, of the model that was named."""
+    file = tmp_path / "handed-over"
+    said = fmnist("export", "bundled", *(str(file) if word == "FILE" else word for word in words), "--json")
     assert (said.returncode, said.stderr) == (0, "")
     told = json.loads(said.stdout)
     assert (told["model"], told["file"], told["size_bytes"]) == ("bundled", str(file), file.stat().st_size)
     assert told["sha256"] == checkpoint.hash_file(file)
-    assert onnx_export.session(file).get_modelmeta().custom_metadata_map["weights_sha256"] == prediction.load("bundled", Store()).sha256
+    model = prediction.load("bundled", Store())
+    if told["format"] == "onnx":
+        assert onnx_export.session(file).get_modelmeta().custom_metadata_map["weights_sha256"] == model.sha256
+    else:
+        _, card, config = weights.read(file.read_bytes(), file.name)
+        assert (card.name, config) == ("bundled", model.config)
+
+
+def test_what_needs_a_run_says_so(home: Path, tmp_path: Path) -> None:
+    said = fmnist("export", "bundled", "--format", "report", str(tmp_path / "report.html"))
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("fmnist: There is no run 'bundled'")
+
+
+def test_a_bundle_travels_by_the_command_line(home: Path, tmp_path: Path, tiny_config: TrainConfig) -> None:
+    """Trained, exported, deleted, imported, refused when it is damaged: as two people would."""
+    settings = tmp_path / "settings.json"
+    settings.write_text(tiny_config.model_dump_json())
+    assert fmnist("train", "--config", str(settings), "--name", "Traveller").returncode == 0
+    file, damaged = tmp_path / "run.zip", tmp_path / "damaged.zip"
+    assert fmnist("export", "latest", "--format", "bundle", str(file)).returncode == 0
+    sent = Store().find("latest")
+    checkpoint.remove_run(Store(), sent.id)
+    said = fmnist("import", str(file), "--json")
+    told = json.loads(said.stdout)
+    here = Store().get(told["run"])
+    assert (here.name, here.config, here.accuracy, told["known"], told["remark"]) == ("Traveller", sent.config, sent.accuracy, False, None)
+    damaged.write_bytes(file.read_bytes().replace(b"PK", b"KP"))
+    said = fmnist("import", str(damaged))
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "fmnist: damaged.zip is no safetensors file that can be read" in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 def test_runs_lists_those_with_a_tag_and_the_archived_ones_when_asked(home: Path, tiny_config: TrainConfig) -> None:

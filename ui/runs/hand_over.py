@@ -70,8 +70,10 @@ def _obstacle(run: Run, name: str, missing: str | None) -> str | None:
 
     if name in FIGURES:
         return None if run.step else "Nothing has been trained yet."
-    if name in ("script", "config"):
-        return script.refusal(run.config) if name == "script" or run.config is None else None
+    if name == "config":
+        return run.damage
+    if name == "script" and (run.accuracy is None or script.refusal(run.config)):
+        return script.refusal(run.config)
     if missing:
         return "There are no weights to make it of."
     return onnx_export.NO_ONNX if name == "onnx" and not onnx_export.is_installed() else None
