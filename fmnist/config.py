@@ -255,7 +255,7 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
         "The model that comes with the studio: the same network, also shown drawings, photos and things that are no clothes, so that it is "
         "right on what people draw and photograph.",
         TrainConfig(
-            epochs=17,
+            epochs=15,
             batch_size=128,
             optimizer="adamw",
             learning_rate=3e-3,

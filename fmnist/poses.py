@@ -48,14 +48,14 @@ class Pose:
     turn: Tensor  # radians
     lean: Tensor  # shear
     width: Tensor  # factor; above 1 is wider
-    taper: Tensor  # how much wider it is above than below; a dress is mostly flared
+    taper: Tensor  # how much wider it is above than below
     mirror: Tensor  # -1 or 1
-    body: Tensor  # half the width of a garment's body: beyond it are the sleeves
+    body: Tensor  # half the width of a top's body: beyond it are the sleeves
     shoulder: Tensor  # height at which sleeves begin
     bare: Tensor  # bool: without its sleeves
     arms: Tensor  # radians by which sleeves are raised
     uneven: Tensor  # radians by which the right one is raised more
-    legs: Tensor  # how far trousers' legs stand apart
+    legs: Tensor  # how far trousers' legs stand apart, and how far a dress is flared
     pair: Tensor  # bool: two shoes from above
     alone: Tensor  # bool: only one of them is seen
     apart: Tensor  # how far each of the two is from the middle, in half-widths
@@ -79,14 +79,12 @@ def pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
     def of(*classes: int) -> Tensor:
         return torch.isin(labels, torch.tensor(classes, device=labels.device))
 
-    body, has_sleeves = _body(mask)
-    tops, shoes = of(*TOPS) | of(DRESS) & has_sleeves, of(*FOOTWEAR)
-    long = of(PULLOVER, COAT, SHIRT, DRESS) & dice.chance(0.8)
+    tops, sleeves, shoes = of(*TOPS), of(PULLOVER, COAT, SHIRT), of(*FOOTWEAR)
+    long = sleeves & (dice.uniform(0, 1) < 0.8)
     arms = torch.where(long, dice.uniform(-0.1, 1.15), dice.uniform(-0.35, 0.35)) * tops
     flat = dice.uniform(-0.65, 0.15) if drawing else dice.uniform(-0.4, 0.25)  # people draw shoes higher than they are
     stretch = torch.where(shoes, flat, dice.normal(0.16))
-    stretch = torch.where(of(TROUSER), dice.uniform(-0.1, 0.75), torch.where(of(DRESS), dice.uniform(-0.2, 0.6), stretch))
-    taper = torch.where(of(DRESS), dice.uniform(-0.35, 0.1), dice.normal(0.12)) * ~shoes
+    stretch = torch.where(of(TROUSER), dice.uniform(-0.1, 0.75), torch.where(of(DRESS), dice.uniform(-0.2, 0.35), stretch))
     legs = torch.where(of(TROUSER), dice.uniform(-0.03, 0.4), 0.0) * dice.chance(0.8)
     single = of(SANDAL) & drawing
     above = torch.where(single, 0.6, 0.06) if drawing else 0.45
@@ -96,11 +94,11 @@ def pose(dice: Dice, mask: Tensor, labels: Tensor, drawing: bool) -> Pose:
         turn=dice.normal(0.13) + shoes * dice.normal(0.1 if drawing else 0.4),
         lean=dice.normal(0.1),
         width=stretch.exp(),
-        taper=taper,
+        taper=dice.normal(0.12) * ~shoes,
         mirror=torch.where(dice.chance(0.5), 1.0, -1.0),
-        body=body * dice.uniform(0.9, 1.1),
+        body=_body(mask) * dice.uniform(0.9, 1.1),
         shoulder=dice.uniform(-0.85, -0.6),
-        bare=of(COAT) & dice.chance(0.0 if drawing else 0.25),
+        bare=of(COAT) & dice.chance(0.0 if drawing else 0.15),
         arms=arms,
         uneven=dice.normal(0.12) * tops,
         legs=legs,
@@ -124,15 +122,14 @@ def _bend(dice: Dice, drawing: bool) -> Tensor:
     return wide + dice.uniform(0, 0.1)[:, None, None, None] * dice.normal(1, 2, 11, 11)
 
 
-def _body(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the width of a garment without its sleeves, as a coordinate, guessed from its hem; whether it has any: float and bool (B,)."""
+def _body(mask: Tensor) -> Tensor:
+    """Half the width of a top without its sleeves, guessed from its hem: float (B,), as a coordinate."""
     across = mask.gt(0.5).float().sum(2)  # (B, 28) pixels in each row
     widest = across.max(1).values
     rows = across.gt(0).float().cumsum(1)
     low = (rows / rows[:, -1:]).sub(0.85).abs().argmin(1)
     hem = across.gather(1, low[:, None])[:, 0]
-    seen = hem < 0.82 * widest
-    return torch.where(seen, hem, 0.6 * widest) / SIDE, seen
+    return torch.where(hem < 0.82 * widest, hem, 0.6 * widest) / SIDE
 
 
 def _where(pose: Pose, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,7 @@ from fmnist.poses import (
     with_soles,
 )
 
-SIGNS, SIGNS_IN_PHOTOS = 0.4, 0.15  # of the drawings and of the photos show the plain sign for a class
+SIGNS = 0.4  # of the drawings show the plain sign for a class
 FILL, LINE = 150.0, 255.0  # the tones of a filled drawing, as `fmnist.drawings` makes them of a person's
 
 
@@ -44,9 +44,8 @@ def make(images: Tensor, masks: Tensor, labels: Tensor, generator: torch.Generat
     """Every image as somebody may have drawn or photographed it: uint8 (B, 28, 28), its silhouettes and int64 (B,) -> uint8 (B, 28, 28)."""
     dice = Dice(len(images), generator)
     source, drawing = torch.stack([images, masks], 1).float() / 255, dice.chance(0.5)
-    signs = torch.where(drawing, dice.chance(SIGNS), dice.chance(SIGNS_IN_PHOTOS)).nonzero()[:, 0]
-    source = source.index_copy(0, signs, icons.make(Dice(len(signs), generator), labels[signs]))
-    return show(source, labels, drawing, generator)
+    signs = drawing & dice.chance(SIGNS)
+    return show(torch.where(signs[:, None, None, None], icons.make(dice, labels), source), labels, drawing, generator)
 
 
 def of_split(split: Split, generator: torch.Generator) -> Tensor:
