@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fmnist import augment, device
-from fmnist.activity import silent_share
+from fmnist.activity import listening
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.errors import DivergedError
@@ -24,7 +24,6 @@ from fmnist.schedule import learning_rate
 from fmnist.train_state import TrainState
 
 REPORT_SECONDS = 0.25  # a point of the live curve this often: reading a number makes a GPU wait, so not at each step
-LOOKED_AT = 500  # pictures of the monitor split in which a ReLU channel may say something: less than a hundredth of an epoch's work
 
 
 def fit(state: TrainState, train: Split, monitor: Split, pace: Pace | None = None) -> Iterator[Step | Epoch | Done]:
@@ -125,7 +124,8 @@ class _Curve:
 def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
     """Judge the model on the monitor split, and begin to count anew."""
     config = state.config
-    state.monitored = logits(state.evaluated, monitor.images)
+    with listening(state.evaluated) as heard:
+        state.monitored = logits(state.evaluated, monitor.images)
     loss, accuracy = loss_and_accuracy(state.monitored, monitor.labels)
     train_loss = float(state.epoch_loss) / config.train_images
     if not math.isfinite(loss + train_loss):
@@ -143,7 +143,7 @@ def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
         accuracy=accuracy,
         learning_rate=learning_rate(config, state.step - 1, state.rate_changes),
         images_per_second=_speed(config, state.step, state.seconds),
-        silent=silent_share(state.evaluated, monitor.images[:LOOKED_AT]),
+        silent=heard.silent,
     )
 
 

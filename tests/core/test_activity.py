@@ -4,10 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from fmnist.activity import silent_share
+from fmnist.activity import listening
+from fmnist.evaluation import logits
 from fmnist.models import NETWORKS, Classifier, build
 
 IMAGES = torch.randint(0, 256, (300, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def silent_share(model: nn.Module, images: torch.Tensor) -> float | None:
+    with listening(model) as heard:
+        logits(model, images)
+    return heard.silent
 
 
 def test_a_network_without_relus_has_no_share() -> None:
@@ -34,6 +41,19 @@ def test_a_channel_that_speaks_at_one_place_of_one_image_in_the_last_batch_is_no
         conv.bias[:] = 0.0  # black is below zero once it is normalised
     assert silent_share(model, images) == 1.0
     images[-1, 13, 17] = 255
+    assert silent_share(model, images) == 0.0
+
+
+def test_it_listens_to_the_first_images_alone() -> None:
+    conv = nn.Conv2d(1, 1, 1)
+    model = Classifier(nn.Sequential(conv, nn.ReLU(), nn.Flatten()), 28 * 28).eval()
+    images = torch.zeros(700, 28, 28, dtype=torch.uint8)
+    with torch.no_grad():
+        conv.weight[:] = 1.0
+        conv.bias[:] = 0.0
+    images[500:] = 255
+    assert silent_share(model, images) == 1.0
+    images[499] = 255
     assert silent_share(model, images) == 0.0
 
 

@@ -7,7 +7,7 @@ from ui import state
 from ui.labels import LOOKS, ago, moment, plain
 
 LIVE_SECONDS = 2.0
-_WORDS = {
+_WORDS: dict[str, tuple[str, str]] = {
     Kind.QUEUED: ("gray", "Put into the queue"),
     Kind.STARTED: ("blue", "Taken up by a process"),
     Kind.REWOUND: ("orange", "Back to the last checkpoint"),
@@ -15,7 +15,8 @@ _WORDS = {
     Kind.RESUMED: ("blue", "Resumed"),
     Kind.INTERRUPTED: ("orange", "Interrupted, and put back into the queue"),
     Kind.CRASHED: ("red", "Its process was killed or crashed"),
-} | {Kind(status): (look.color, look.word.capitalize()) for status, look in LOOKS.items() if status not in (Status.QUEUED, Status.RUNNING)}
+    **{status: (look.color, look.word.capitalize()) for status, look in LOOKS.items() if status not in (Status.QUEUED, Status.RUNNING)},
+}
 
 
 def show(run: Run) -> None:
