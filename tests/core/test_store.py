@@ -10,7 +10,8 @@ from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step, Stretch
 from fmnist.run import Checkpoint, Kind, Process, Request, Run, Status, clean_name, folder
-from fmnist.store import RESTART_LIMIT, Store
+from fmnist.sittings import RESTART_LIMIT
+from fmnist.store import Store
 
 ME = Process(pid=4321, started=1_700_000_000.123456789)
 SOMEBODY_ELSE = Process(pid=4321, started=1_700_000_001.0)  # the same pid, given away again

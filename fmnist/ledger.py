@@ -1,0 +1,169 @@
+"""What the run store knows, for whoever reads it: runs found and listed, curves, figures, checkpoints and what befell a run."""
+
+import re
+
+import sqlalchemy as sa
+
+from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
+from fmnist.errors import StoreError
+from fmnist.events import Epoch, Step, Stretch
+from fmnist.home import database_url
+from fmnist.run import Checkpoint, Happening, Run, Status, from_row
+
+KEPT = RUNS.c.binned.is_(None)
+WAITING = sa.and_(RUNS.c.status == Status.QUEUED, KEPT)
+
+
+class Ledger:
+    """All runs of one database, to be read from many processes and threads.
+
+    Args:
+        url: a SQLAlchemy URL; the database of FMNIST_DB or FMNIST_HOME if None.
+
+    Raises:
+        StoreError: from every method, when the database cannot be reached.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or database_url()
+        self._database = Database(self.url)
+
+    @property
+    def database(self) -> Database:
+        """For what keeps tables of its own beside the runs (fmnist.sweep)."""
+        return self._database
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ---- finding ---------------------------------------------------------------------------------------------------------------
+
+    def runs(self, *, archived: bool = True) -> list[Run]:
+        """Every run that is not in the bin, the newest first; damaged ones among them.
+
+        Args:
+            archived: whether those that were put aside are wanted too.
+        """
+        wanted = KEPT if archived else sa.and_(KEPT, RUNS.c.archived.is_(None))
+        return self._select(sa.select(RUNS).where(wanted).order_by(RUNS.c.number.desc()))
+
+    def binned(self) -> list[Run]:
+        """What lies in the bin, the last deletion first."""
+        return self._select(sa.select(RUNS).where(~KEPT).order_by(RUNS.c.binned.desc(), RUNS.c.number.desc()))
+
+    def queue(self) -> list[Run]:
+        """The waiting runs, the next one first."""
+        return self._select(sa.select(RUNS).where(WAITING).order_by(RUNS.c.position))
+
+    def running(self) -> list[Run]:
+        return self._select(sa.select(RUNS).where(RUNS.c.status == Status.RUNNING).order_by(RUNS.c.number))
+
+    def get(self, run_id: str) -> Run:
+        """One run by its whole id.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        if not re.fullmatch(r"[0-9a-f]{32}", run_id):
+            raise unknown(run_id)
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().first()
+        if row is None:
+            raise unknown(run_id)
+        return from_row(row)
+
+    def find(self, word: str) -> Run:
+        """One run as a person names it: its number, its id, a unique prefix of it, "latest" or "best" (highest test accuracy).
+
+        Raises:
+            StoreError: nothing fits, or several runs do, or it lies in the bin.
+        """
+        if re.fullmatch(r"[0-9a-f]{32}", word):
+            return self.get(word)
+        runs = self.runs()
+        if word in ("latest", "best"):
+            usable = [run for run in runs if run.accuracy is not None and run.archived is None]
+            if not usable:
+                raise StoreError(f"There is no {word} run yet: train one first, or use the model 'bundled'.")
+            return usable[0] if word == "latest" else max(usable, key=lambda run: run.accuracy or 0.0)
+        numbered = [run for run in runs if str(run.number) == word]
+        fitting = numbered or [run for run in runs if word and run.id.startswith(word.lower())]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise StoreError(
+                f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
+            )
+        if any(word in (str(run.number), run.id) for run in self.binned()):
+            raise StoreError(f"The run {word!r} is in the bin. Bring it back on the Runs page, at the foot of the table.")
+        raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
+
+    def find_token(self, token: str) -> Run | None:
+        """The run that a token named when it was created or adopted."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()
+        return from_row(row) if row else None
+
+    # ---- figures ---------------------------------------------------------------------------------------------------------------
+
+    def steps(self, run_id: str, after: int = 0) -> list[Step]:
+        """The points of the curve behind a cursor, in order."""
+        query = sa.select(*list(STEPS.c)[1:]).where(STEPS.c.run == run_id, STEPS.c.step > after).order_by(STEPS.c.step)
+        with self._database.reading() as connection:
+            return [Step(**row) for row in connection.execute(query).mappings()]
+
+    def stretches(self, run_id: str, width: int) -> list[Stretch]:
+        """The curve with the points of each `width` steps in one, in order; thinned by the database, so that many long ones are quick."""
+        # The places are a query of their own: PostgreSQL groups by a column, not by arithmetic with a parameter that it sees twice.
+        place = ((STEPS.c.step - 1) // width).label("place")
+        points = sa.select(STEPS, place).where(STEPS.c.run == run_id).subquery()
+        means = [sa.func.avg(points.c[name]).label(name) for name in ("step", "epoch", "seconds", "loss")]
+        ends = [sa.func.min(points.c.loss).label("low"), sa.func.max(points.c.loss).label("high")]
+        query = sa.select(*means, *ends).group_by(points.c.place).order_by(points.c.place)
+        with self._database.reading() as connection:
+            return [Stretch(*(float(value) for value in row)) for row in connection.execute(query)]
+
+    def epochs(self, run_id: str) -> list[Epoch]:
+        query = sa.select(*list(EPOCHS.c)[1:]).where(EPOCHS.c.run == run_id).order_by(EPOCHS.c.epoch)
+        with self._database.reading() as connection:
+            return [Epoch(**row) for row in connection.execute(query).mappings()]
+
+    def last_epochs(self) -> dict[str, Epoch]:
+        """The newest epoch of every run that has one, by run id; one query for the whole table of runs."""
+        newest = sa.select(EPOCHS.c.run, sa.func.max(EPOCHS.c.epoch).label("epoch")).group_by(EPOCHS.c.run).subquery()
+        return self._epochs_by_run(sa.select(EPOCHS).join(newest, sa.and_(EPOCHS.c.run == newest.c.run, EPOCHS.c.epoch == newest.c.epoch)))
+
+    def best_epochs(self) -> dict[str, Epoch]:
+        """The epoch with the highest accuracy on the monitor split (the first of equals) of every run that has one, by run id."""
+        place = sa.func.row_number().over(partition_by=EPOCHS.c.run, order_by=[EPOCHS.c.accuracy.desc(), EPOCHS.c.epoch])
+        ranked = sa.select(EPOCHS, place.label("place")).subquery()
+        return self._epochs_by_run(sa.select(*[ranked.c[column.name] for column in EPOCHS.c]).where(ranked.c.place == 1))
+
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        """The newest first."""
+        query = sa.select(*list(CHECKPOINTS.c)[1:]).where(CHECKPOINTS.c.run == run_id).order_by(CHECKPOINTS.c.step.desc())
+        with self._database.reading() as connection:
+            return [Checkpoint(**row) for row in connection.execute(query).mappings()]
+
+    def happenings(self, run_id: str) -> list[Happening]:
+        """What befell a run, the first thing first."""
+        query = sa.select(*list(HAPPENINGS.c)[2:]).where(HAPPENINGS.c.run == run_id).order_by(HAPPENINGS.c.id)
+        with self._database.reading() as connection:
+            return [Happening(**row) for row in connection.execute(query).mappings()]
+
+    # ---- inside ----------------------------------------------------------------------------------------------------------------
+
+    def _select(self, query: sa.Select) -> list[Run]:
+        with self._database.reading() as connection:
+            return [from_row(row) for row in connection.execute(query).mappings()]
+
+    def _epochs_by_run(self, query: sa.Select) -> dict[str, Epoch]:
+        """Without rows that a bad disk has changed: SQLite takes words for numbers."""
+        with self._database.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = {row.pop("run"): Epoch(**row) for row in rows}
+        return {run: epoch for run, epoch in found.items() if all(isinstance(value, int | float) for value in vars(epoch).values())}
+
+
+def unknown(run_id: str) -> StoreError:
+    return StoreError(f"There is no run {run_id[:40]!r}. It may have been deleted.")
