@@ -26,7 +26,7 @@ class Sittings(Ledger):
         waiting = sa.select(RUNS.c.id).where(WAITING, RUNS.c.device == device)
         if run_id:
             waiting = waiting.where(RUNS.c.id == run_id)
-        waiting = waiting.order_by(RUNS.c.position).limit(1).with_forupdate(skip_locked=True)
+        waiting = waiting.order_by(RUNS.c.position).limit(1).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             row = connection.execute(
                 sa.update(RUNS)
@@ -165,7 +165,7 @@ class Sittings(Ledger):
             The status that the run has now.
         """
         with self._database.writing(in_turn=True) as connection:
-            row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_forupdate()).mappings().first()
+            row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_for_update()).mappings().first()
             if row is None or row["status"] != Status.RUNNING or process_of(row) != process:
                 return from_row(row).status if row else Status.CANCELLED
             change: dict[str, Any] = {**_NO_SITTING, "crashes": row["crashes"] + 1}
@@ -197,7 +197,7 @@ class Sittings(Ledger):
 
     def _row(self, connection: Connection, run_id: str) -> Run:
         """A run, which nobody else changes before the transaction is over."""
-        row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_forupdate()).mappings().first()
+        row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_for_update()).mappings().first()
         if row is None:
             raise unknown(run_id)
         return from_row(row)

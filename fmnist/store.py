@@ -160,7 +160,7 @@ class Store(Sittings):
         """
         new = [clean_tag(tag) for tag in add]
         with self._database.writing() as connection:
-            rows = connection.execute(sa.select(RUNS).where(RUNS.c.id.in_(run_ids)).with_forupdate()).mappings().all()
+            rows = connection.execute(sa.select(RUNS).where(RUNS.c.id.in_(run_ids)).with_for_update()).mappings().all()
             for run in map(from_row, rows):
                 tags = dict.fromkeys([*(tag for tag in run.tags if tag not in remove), *new])
                 connection.execute(sa.update(RUNS).where(RUNS.c.id == run.id).values(tags=json.dumps(list(tags), ensure_ascii=False)))
