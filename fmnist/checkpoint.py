@@ -100,7 +100,7 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
     """The SHA-256 of the numbers of some weights, in the order of their names: that of the weights, whatever file they come in."""
     found = hashlib.sha256()
     for _, tensor in sorted(weights.items()):
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 

@@ -43,7 +43,7 @@ class Report:
 
 
 @torch.inference_mode()
-def logits(model: nn.Module, images: Tensor, progress: Callable[[float], None] | None = None) -> Tensor:
+def logits(model: nn.Module, images: Tensor, progress: Callable[[float], object] | None = None) -> Tensor:
     """What a model says of pictures, in float32, with the model in evaluation mode as it was or not.
 
     Args:
@@ -62,7 +62,7 @@ def logits(model: nn.Module, images: Tensor, progress: Callable[[float], None] |
         model.train(was_training)
 
 
-def _batches(model: nn.Module, images: Tensor, progress: Callable[[float], None] | None) -> Iterator[Tensor]:
+def _batches(model: nn.Module, images: Tensor, progress: Callable[[float], object] | None) -> Iterator[Tensor]:
     size, done = BATCH if images.device.type == "cpu" else GPU_BATCH, 0
     for some in images.split(size):
         yield model(normalised(some)).float()
@@ -164,6 +164,6 @@ def _confused_with(confusion: Tensor, index: int) -> tuple[tuple[str, int], ...]
     return tuple(sorted((pair for pair in taken_for if pair[1]), key=lambda pair: -pair[1])[:CONFUSED_WITH])
 
 
-def evaluate(model: nn.Module, split: Split, progress: Callable[[float], None] | None = None) -> Report:
+def evaluate(model: nn.Module, split: Split, progress: Callable[[float], object] | None = None) -> Report:
     """Every figure of a model on a split that lies on the model's device."""
     return report(logits(model, split.images, progress), split.labels)

@@ -72,7 +72,7 @@ def read_file(path: Path) -> bytes:
     return content
 
 
-def take_in(store: Store, content: bytes, name: str, test: Split, progress: Callable[[float], None] = lambda share: None) -> Arrived:
+def take_in(store: Store, content: bytes, name: str, test: Split, progress: Callable[[float], object] = lambda share: None) -> Arrived:
     """Make a run of a bundle or of weights with their card. The same file twice is the same run.
 
     Args:
@@ -115,7 +115,8 @@ def _adopt(store: Store, sent: _Sent, sha256: str, report: evaluation.Report) ->
     """Files first, then the run: what the store says is there is there."""
     run_id, place = uuid.uuid4().hex, f"step-{sent.step:08d}.weights.safetensors"
     checkpoint = Checkpoint(sent.step, sent.epoch, place, hashlib.sha256(sent.file).hexdigest(), None, None)
-    folder, run = checkpoints_folder(run_id), None
+    folder = checkpoints_folder(run_id)
+    run: Run | None = None
     try:
         folder.mkdir(parents=True)
         write_bytes(folder / place, sent.file)
@@ -136,12 +137,12 @@ def _adopt(store: Store, sent: _Sent, sha256: str, report: evaluation.Report) ->
             accuracy=report.accuracy,
             loss=report.loss,
         )
+        return run
     except OSError as error:
         raise ReportError(f"The run cannot be kept: {error.strerror}. Make room, then import it again.") from error
     finally:
         if run is None or run.id != run_id:  # not kept, or somebody else imported the same file at the same moment
             shutil.rmtree(run_folder(run_id), ignore_errors=True)
-    return run
 
 
 def _doubt(card: weights.Card, accuracy: float) -> str | None:

@@ -14,8 +14,7 @@ from fmnist.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-WHOLE = ("step",)  # columns of whole numbers
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "kind",  # step: a point of the curve, means since the last one; epoch: the figures of a finished epoch
     "step",
     "epoch",
@@ -60,7 +59,7 @@ def frame(steps: Sequence[Step], epochs: Sequence[Epoch]) -> "pd.DataFrame":
     """The table for pandas."""
     import pandas as pd
 
-    kinds = {name: "str" if name == "kind" else "int64" if name in WHOLE else "float64" for name in COLUMNS}
+    kinds = {name: "str" if name == "kind" else "int64" if name == "step" else "float64" for name in COLUMNS}
     return pd.DataFrame(rows(steps, epochs), columns=list(COLUMNS)).astype(kinds)
 
 
@@ -97,7 +96,7 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _event(row: dict[str, str]) -> Step | Epoch:
     kind = {"step": Step, "epoch": Epoch}[row["kind"]]
-    values = {field.name: _number(row[_NAMES[row["kind"]].get(field.name, field.name)]) for field in fields(kind)}
+    values: dict[str, Any] = {field.name: _number(row[_NAMES[row["kind"]].get(field.name, field.name)]) for field in fields(kind)}
     whole = ("step",) if kind is Step else ("step", "epoch")
     return kind(**values | {name: _whole(values[name]) for name in whole})
 

@@ -1,6 +1,7 @@
 """Runs in TensorBoard and MLflow, read back by their own readers: EventAccumulator, and the client of a real server."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -92,13 +93,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts")]
-    environment = {**os.environ, **mlflow.SETTINGS}
-    with (folder / "log").open("w") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment) as process:
+    environment = {**os.environ, **mlflow.SETTINGS, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # seven processes that nobody needs
+    options: dict[str, Any] = {"cwd": folder, "env": environment, "start_new_session": True}
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, **options) as process:
         try:
             _wait_for(f"http://127.0.0.1:{port}", process, folder / "log")
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGKILL)  # with the worker that it has
             process.wait(30)
 
 
