@@ -162,7 +162,7 @@ class Ledger:
         with self._database.reading() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         found = {row.pop("run"): Epoch(**row) for row in rows}
-        return {run: epoch for run, epoch in found.items() if all(isinstance(value, int | float) for value in vars(epoch).values())}
+        return {run: epoch for run, epoch in found.items() if not any(isinstance(value, str) for value in vars(epoch).values())}
 
 
 def unknown(run_id: str) -> StoreError:

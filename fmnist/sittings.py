@@ -218,9 +218,9 @@ class Sittings(Ledger):
         return in_status({Request.PAUSE: Status.PAUSED, Request.STOP: stopped, Request.CANCEL: Status.CANCELLED}[request])
 
     def _change(self, run_id: str, **values: Any) -> None:
-        storable = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
+        change = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
         with self._database.writing() as connection:
-            if not connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**storable)).rowcount:
+            if not connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change)).rowcount:
                 raise unknown(run_id)
 
 
