@@ -48,7 +48,7 @@ def run() -> dict[str, Any]:
 
 def _round(page: Page) -> dict[str, float]:
     """From the first page to the table and back: seconds until the table is seen, and until a filter is answered."""
-    count = page.get_by_text(re.compile(rf"^\d+ of {RUNS_COUNT:,} runs"))
+    count = page.get_by_text(re.compile(rf"^[\d,]+ of {RUNS_COUNT:,} runs"))
     table = page.get_by_test_id("stDataFrame").locator("#glide-cell-1-0")
     times = {"open the table of 1,000 runs": timed(link(page, "Runs").click, lambda: table.wait_for(state="attached"))}
     search = page.get_by_role("textbox", name="Search")
