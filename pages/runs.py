@@ -81,7 +81,10 @@ def way_back(key: str) -> None:
         st.rerun()
 
 
-st.title("Runs", anchor=False)
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+    st.title("Runs", anchor=False, width="content")
+    if not {"run", "bin"} & set(st.query_params):
+        bring_in.button()
 start.say_what_happened()
 bring_in.say_what_happened()
 if run_id := st.query_params.get("run"):
@@ -91,6 +94,5 @@ elif "bin" in st.query_params:
     way_back("bin")
     bin_page.show()
 else:
-    bring_in.button()
     is_busy = bool(state.store().running() or state.store().queue())
     st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)
