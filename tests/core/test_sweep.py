@@ -389,8 +389,8 @@ def test_a_sweep_is_found_by_its_number_and_its_id(store: Store) -> None:
     assert [each.name for each in made] == ["Sweep 1", "Sweep 2"]
     assert Sweeps(store).find("2") == made[1]
     assert Sweeps(store).find(made[0].id[:12]) == made[0]
-    with pytest.raises(StoreError, match=r"There is no sweep '7'. The newest: 2 \(Sweep 2\), 1 \(Sweep 1\)"):
-        Sweeps(store).find("7")
+    with pytest.raises(StoreError, match=r"There is no sweep 'nine'. The newest: 2 \(Sweep 2\), 1 \(Sweep 1\)"):
+        Sweeps(store).find("nine")
 
 
 def test_a_forgotten_sweep_leaves_its_trials_as_runs(store: Store) -> None:
@@ -400,6 +400,17 @@ def test_a_forgotten_sweep_leaves_its_trials_as_runs(store: Store) -> None:
     run = train_next(store, lambda config: [0.1] * 9)
     assert run.status == Status.FINISHED
     assert Sweeps(store).all() == []
+
+
+def test_a_sweep_that_cannot_be_read_is_left_alone_and_disturbs_no_other(store: Store) -> None:
+    damaged, other = (sweeping.begin(store, spec(), device="cpu") for _ in range(2))
+    for change in ({"spec": "{broken"}, {"spec": damaged.spec and damaged.spec.model_dump_json(), "status": "dreaming"}):
+        Sweeps(store).change(damaged.id, **change)
+        sweeping.advance_all(store)
+        assert [(each.name, each.spec is None) for each in Sweeps(store).all()] == [("Sweep 2", False), ("Sweep 1", True)]
+        with pytest.raises(StoreError, match="cannot be read"):
+            sweeping.resume(store, Sweeps(store).get(damaged.id))
+    assert [run.sweep for run in store.runs()] == [other.id]
 
 
 # ---- importance ------------------------------------------------------------------------------------------------------------------------
