@@ -1,6 +1,7 @@
 """Sweeps without a training: spaces, proposals, halving, and the steps of a sweep over runs that nobody trains."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -205,6 +206,14 @@ def test_a_search_of_which_a_part_would_never_be_tried_is_refused(plain_store: S
     with pytest.raises(ConfigError, match=says):
         sweeping.begin(plain_store, spec(space), device="cpu")
     assert Sweeps(plain_store).all() == []
+
+
+def test_without_optuna_tpe_is_refused_in_a_sentence_and_random_works(plain_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"pip install -r requirements-sweep.txt. Or search at random"):
+        sweeping.begin(plain_store, spec(sampler="tpe"), device="cpu")
+    sweep = sweeping.begin(plain_store, spec(trials=2), device="cpu")
+    assert run_to_the_end(plain_store, sweep, lambda config: [0.5]).proposed == 2
 
 
 def test_a_small_grid_is_tried_once_each_and_then_the_sweep_is_finished(plain_store: Store) -> None:
