@@ -6,7 +6,7 @@ next is decided in fmnist.sweeping, from these two alone.
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -229,15 +229,16 @@ def number_of(token: str) -> int:
     return int(token.rpartition("-")[2])
 
 
-def fields_in_words(config: TrainConfig, space: Sequence[str]) -> str:
+def fields_in_words(config: TrainConfig, space: Iterable[str]) -> str:
     """The searched fields of a config: "learning rate 0.003, batch size 64"."""
-    return ", ".join(f"{(FIELDS[name].title or name).lower()} {getattr(config, name)}" for name in space)
+    return ", ".join(f"{(FIELDS[name].title or name).lower()} {search_space.in_words(getattr(config, name))}" for name in space)
 
 
 def _from_row(row: Any) -> Sweep:
+    """A row as a Sweep; what cannot be read, because a newer version wrote it or a disk is bad, is one that has no spec."""
     values = {name: row[name] for name in row if name != "token"}
     try:
-        spec = Spec.model_validate_json(values["spec"])
-    except ValidationError:
-        spec = None
-    return Sweep(**{**values, "spec": spec, "status": SweepStatus(values["status"])})
+        spec, status = Spec.model_validate_json(values["spec"]), SweepStatus(values["status"])
+    except ValueError:
+        spec, status = None, SweepStatus.PAUSED
+    return Sweep(**{**values, "spec": spec, "status": status})

@@ -101,7 +101,7 @@ def _say_what_it_gave(store: Store, found: Sweep, trial: Trial, console: Console
     trials = Sweeps(store).trials(found.id)
     trial = next((each for each in trials if each.number == trial.number), trial)
     spec, config = found.spec, trial.run.config
-    tried = fields_in_words(config, list(spec.space)) if spec and config else ""
+    tried = fields_in_words(config, spec.space) if spec and config else ""
     figure = f"{trial.accuracy:.2%}" if trial.accuracy is not None else "no figure"
     how = "" if trial.complete else f" ({trial.run.status.value} after {trial.run.epoch} of {config.epochs if config else '?'} epochs)"
     mark = "  [bold green]best so far[/]" if best(trials) is trial else ""
@@ -114,7 +114,7 @@ def _say_how_it_ended(found: Sweep, trials: list[Trial], console: Console) -> No
     if winner and winner.run.config and found.spec:
         console.print(
             f"{found.name}, best of {found.proposed}: {winner.run.name} with {winner.accuracy:.2%} of the "
-            f"{winner.run.config.validation_size:,} validation images: {fields_in_words(winner.run.config, list(found.spec.space))}",
+            f"{winner.run.config.validation_size:,} validation images: {fields_in_words(winner.run.config, found.spec.space)}",
             highlight=False,
             markup=False,
         )

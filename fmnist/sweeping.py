@@ -38,9 +38,7 @@ def advance_all(store: Store) -> None:
             raise
         except Exception as error:  # the edge of the supervisor: a bug in one sweep must not keep every other training from starting
             log.exception("%s cannot go on", sweep.name)
-            Sweeps(store).change(
-                sweep.id, status=SweepStatus.PAUSED, message=f"An unexpected error: {error}. The dashboard's log says more."
-            )
+            _wait(store, sweep, f"An unexpected error: {error}. The log of the dashboard says more.")
 
 
 def advance(store: Store, sweep: Sweep) -> Sweep:
@@ -51,12 +49,8 @@ def advance(store: Store, sweep: Sweep) -> Sweep:
     """
     sweeps = Sweeps(store)
     trials = sweeps.trials(sweep.id)
-    if sweep.status != SweepStatus.RUNNING or under_way(trials):
+    if sweep.status != SweepStatus.RUNNING or sweep.spec is None or under_way(trials):
         return sweep
-    if sweep.spec is None:
-        return sweeps.change(
-            sweep.id, status=SweepStatus.PAUSED, message="What it searches cannot be read; a newer version may have made it."
-        )
     if ended := _why_it_ends(sweep, sweep.spec, trials):
         log.info("%s is %s: %s", sweep.name, *ended)
         return sweeps.change(sweep.id, status=ended[0], message=ended[1])
@@ -133,8 +127,10 @@ def resume(store: Store, sweep: Sweep) -> Sweep:
     """Go on where it was, with the trial that was paused.
 
     Raises:
-        StoreError: it is finished.
+        StoreError: it is finished, or cannot be read.
     """
+    if sweep.spec is None:
+        raise StoreError(f"What {sweep.name} searches cannot be read; a newer version of the studio may have made it.")
     if sweep.status == SweepStatus.FINISHED:
         raise StoreError(f"{sweep.name} is finished: its budget is used up. Start another one to search on.")
     trial = under_way(Sweeps(store).trials(sweep.id))

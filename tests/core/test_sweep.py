@@ -1,6 +1,7 @@
 """Sweeps without a training: spaces, proposals, halving, and the steps of a sweep over runs that nobody trains."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -207,6 +208,14 @@ def test_a_search_of_which_a_part_would_never_be_tried_is_refused(plain_store: S
     assert Sweeps(plain_store).all() == []
 
 
+def test_without_optuna_tpe_is_refused_in_a_sentence_and_random_works(plain_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"pip install -r requirements-sweep.txt. Or search at random"):
+        sweeping.begin(plain_store, spec(sampler="tpe"), device="cpu")
+    sweep = sweeping.begin(plain_store, spec(trials=2), device="cpu")
+    assert run_to_the_end(plain_store, sweep, lambda config: [0.5]).proposed == 2
+
+
 def test_a_small_grid_is_tried_once_each_and_then_the_sweep_is_finished(plain_store: Store) -> None:
     sweep = sweeping.begin(plain_store, spec({"flip": "false,true", "optimizer": "adam,sgd"}), device="cpu")
     sweep = run_to_the_end(plain_store, sweep, lambda config: [0.5])
@@ -389,8 +398,8 @@ def test_a_sweep_is_found_by_its_number_and_its_id(store: Store) -> None:
     assert [each.name for each in made] == ["Sweep 1", "Sweep 2"]
     assert Sweeps(store).find("2") == made[1]
     assert Sweeps(store).find(made[0].id[:12]) == made[0]
-    with pytest.raises(StoreError, match=r"There is no sweep '7'. The newest: 2 \(Sweep 2\), 1 \(Sweep 1\)"):
-        Sweeps(store).find("7")
+    with pytest.raises(StoreError, match=r"There is no sweep 'nine'. The newest: 2 \(Sweep 2\), 1 \(Sweep 1\)"):
+        Sweeps(store).find("nine")
 
 
 def test_a_forgotten_sweep_leaves_its_trials_as_runs(store: Store) -> None:
@@ -400,6 +409,17 @@ def test_a_forgotten_sweep_leaves_its_trials_as_runs(store: Store) -> None:
     run = train_next(store, lambda config: [0.1] * 9)
     assert run.status == Status.FINISHED
     assert Sweeps(store).all() == []
+
+
+def test_a_sweep_that_cannot_be_read_is_left_alone_and_disturbs_no_other(store: Store) -> None:
+    damaged, other = (sweeping.begin(store, spec(), device="cpu") for _ in range(2))
+    for change in ({"spec": "{broken"}, {"spec": damaged.spec and damaged.spec.model_dump_json(), "status": "dreaming"}):
+        Sweeps(store).change(damaged.id, **change)
+        sweeping.advance_all(store)
+        assert [(each.name, each.spec is None) for each in Sweeps(store).all()] == [("Sweep 2", False), ("Sweep 1", True)]
+        with pytest.raises(StoreError, match="cannot be read"):
+            sweeping.resume(store, Sweeps(store).get(damaged.id))
+    assert [run.sweep for run in store.runs()] == [other.id]
 
 
 # ---- importance ------------------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ import streamlit as st
 
 from fmnist.config import FIELDS, TRAIN_IMAGES, TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
+from fmnist.search_space import in_words
 from fmnist.sweep import Spec, Sweep, Trial, best
 from ui import one_click, places, state
 from ui.labels import plain
-from ui.sweeping.space_form import in_words
 
 
 def show(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fmnist.config import FIELDS, TrainConfig, bounds, choices
-from fmnist.search_space import SEARCHABLE, USUAL, Domain, Range, Value, is_whole, parse_domain
+from fmnist.search_space import SEARCHABLE, USUAL, Domain, Range, Value, in_words, is_whole, parse_domain
 from ui.labels import plain
 
 FIRST = ("learning_rate", "batch_size")  # what is chosen at the beginning: the two that matter most
@@ -94,10 +94,3 @@ def _kept(part: str, first: Any) -> dict[str, Any]:
     key = f"sweep.domain.{part}"
     st.session_state.setdefault(key, first)
     return {"key": key, "persist_state": "session"}
-
-
-def in_words(value: Value) -> str:
-    """on, off, 0.001, 1,024."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fmnist.config import FIELDS, TrainConfig
 from fmnist.importance import Importance
-from fmnist.search_space import Domain, Range, Value
+from fmnist.search_space import Domain, Range, Value, in_words
 from fmnist.sweep import Spec, Trial
 from ui.evaluation.figures import BLUE, FAINT, HEIGHT, ORANGE, Chart
-from ui.sweeping.space_form import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -35,7 +35,7 @@ def _line(sweep: Sweep, trials: Sequence[Trial]) -> None:
         with st.container(width=110):
             badge(sweep)
         st.markdown(percent(winner.accuracy) if winner else "–", width=80)
-        st.caption(f"{trials_in_words(sweep)} · {plain(fields(sweep))} · {ago(sweep.created)}", width=380)
+        st.caption(f"{trials_in_words(sweep)} · {plain(fields(sweep))} · {ago(sweep.created)}", width=320)
 
 
 def trials_in_words(sweep: Sweep) -> str:

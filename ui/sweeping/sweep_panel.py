@@ -7,14 +7,13 @@ import streamlit as st
 from fmnist import importance, sweeping
 from fmnist.config import FIELDS
 from fmnist.errors import StoreError
-from fmnist.run import Run, Status
-from fmnist.search_space import Domain, Range
-from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best
+from fmnist.run import Status
+from fmnist.search_space import Domain, Range, in_words
+from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best, fields_in_words
 from ui import places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
 from ui.sweeping import best_trial, sweep_charts, sweep_lines, trial_table
-from ui.sweeping.space_form import in_words
 
 CHART = {"displaylogo": False}
 
@@ -80,15 +79,10 @@ def _under_way(sweep: Sweep, spec: Spec, trial: Trial) -> None:
         doing += f", epoch {min(run.epoch + 1, run.config.epochs)} of {run.config.epochs}"
     if trial.accuracy is not None:
         doing += f", {percent(trial.accuracy)} so far"
+    tried = fields_in_words(run.config, spec.space) if run.config else "its settings cannot be read"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.page_link(places.RUNS, label=f"**Trial {trial.number}**", query_params={"run": run.id}, width="content")
-        st.caption(f"{plain(_values(spec, run))} · {plain(doing)}", width="content")
-
-
-def _values(spec: Spec, run: Run) -> str:
-    if run.config is None:
-        return "its settings cannot be read"
-    return ", ".join(f"{(FIELDS[name].title or name).lower()} {in_words(getattr(run.config, name))}" for name in spec.space)
+        st.caption(f"{plain(tried)} · {plain(doing)}", width="content")
 
 
 def _figures(spec: Spec, trials: Sequence[Trial]) -> None:
