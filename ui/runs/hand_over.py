@@ -44,7 +44,7 @@ def _files(run: Run, missing: str | None) -> None:
     from fmnist.handover.formats import FORMATS
 
     st.markdown("##### Files", help="Made when you click, which takes a few seconds where the network is asked about the test images.")
-    with st.grid(4, min_column_width=210):
+    with st.grid(4, min_column_width=185):
         for name, kind in FORMATS.items():
             obstacle = _obstacle(run, name, missing)
             with st.container(border=True, height="stretch", gap="small", vertical_alignment="distribute"):
@@ -93,7 +93,7 @@ def _again(run: Run) -> None:
     made += f", PyTorch {run.environment['torch']}" if "torch" in run.environment else ""
     st.caption(
         "The first trains with the same settings. The second does it with as many threads too, and says whether the result is the same, "
-        f"bit for bit, as it is on the same machine with the same versions on a CPU.{plain(f' It was {made}.') if made else ''}"
+        f"bit for bit, as it is on the same machine with the same versions on a CPU.{plain(f' It was trained on {made}.') if made else ''}"
     )
 
 
