@@ -369,6 +369,15 @@ def group(name: str) -> Group:
     return extra["group"]  # type: ignore[return-value]
 
 
+def in_words(value: bool | float | str) -> str:
+    """The value of a field as a person writes it: "on", "12,000", "0.004", "adamw"."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def allowed(name: str) -> str:
     """What a field may be, in words: 'a whole number from 1 to 1,000'."""
     if FIELDS[name].annotation is bool:

@@ -152,10 +152,3 @@ def rounded(number: float, domain: Range, whole: bool) -> int | float:
 
 def is_whole(name: str) -> bool:
     return FIELDS[name].annotation is int
-
-
-def in_words(value: Value) -> str:
-    """on, off, 0.001, 1,024."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fmnist import search_space
-from fmnist.config import FIELDS, TrainConfig
+from fmnist.config import FIELDS, TrainConfig, in_words
 from fmnist.database import EPOCHS, RUNS, SWEEPS
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch
@@ -231,7 +231,7 @@ def number_of(token: str) -> int:
 
 def fields_in_words(config: TrainConfig, space: Iterable[str]) -> str:
     """The searched fields of a config: "learning rate 0.003, batch size 64"."""
-    return ", ".join(f"{(FIELDS[name].title or name).lower()} {search_space.in_words(getattr(config, name))}" for name in space)
+    return ", ".join(f"{(FIELDS[name].title or name).lower()} {in_words(getattr(config, name))}" for name in space)
 
 
 def _from_row(row: Any) -> Sweep:

@@ -17,7 +17,7 @@ from PIL import Image
 from fmnist import __version__, evaluation, judgements, outputs
 from fmnist.archives import ARCHIVES
 from fmnist.checkpoint import fingerprint
-from fmnist.config import FIELDS, TrainConfig, nearest_preset
+from fmnist.config import FIELDS, TrainConfig, in_words, nearest_preset
 from fmnist.data import CLASS_NAMES, Dataset
 from fmnist.errors import ReportError
 from fmnist.evaluation import Report
@@ -185,14 +185,10 @@ def _png(pixels: Any) -> str:
 
 def _settings(config: TrainConfig) -> str:
     name, changed = nearest_preset(config)
-    rows = [(field.title or key, _in_words(getattr(config, key))) for key, field in FIELDS.items()]
+    rows = [(field.title or key, in_words(getattr(config, key))) for key, field in FIELDS.items()]
     marked = [index for index, key in enumerate(FIELDS) if key in changed]
     words = f"Nearest preset: {name}; what differs from it is marked." if changed else f"Preset {name}."
     return f'<h2>Settings</h2><p class="faint">{escape(words)}</p>{_table(("Setting", "Value"), rows, changed=marked)}'
-
-
-def _in_words(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _environment(run: Run) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS
+from fmnist.config import FIELDS, in_words
 from ui import address
 from ui.comparing import chosen, looks, parallel, run_figures
 from ui.comparing.looks import Look
@@ -67,7 +67,7 @@ def scatter(subjects: Sequence[Subject], across: str, figure: str, shapes: Mappi
     for subject in subjects:
         look, at = shapes[subject.run.number], value(subject, across)
         drawn.add_scatter(
-            x=[at if isinstance(at, int | float) and not isinstance(at, bool) else run_figures.in_words(at)],
+            x=[at if isinstance(at, int | float) and not isinstance(at, bool) else in_words(at)],
             y=[value(subject, figure)],
             name=looks.called(subject.run).replace("<", "&lt;"),  # plotly would take it for markup
             mode="markers",
@@ -83,7 +83,7 @@ def scatter(subjects: Sequence[Subject], across: str, figure: str, shapes: Mappi
 
 
 def _axis(key: str, subjects: Sequence[Subject]) -> parallel.Axis:
-    words = FIGURES[key].words if key in FIGURES else run_figures.in_words
+    words = FIGURES[key].words if key in FIGURES else in_words
     return parallel.axis(_title(key), [value(subject, key) for subject in subjects], words)
 
 
@@ -92,7 +92,7 @@ def _title(key: str) -> str:
 
 
 def _words(key: str, found: Any) -> str:
-    words = FIGURES[key].words(found) if key in FIGURES else run_figures.in_words(found)
+    words = FIGURES[key].words(found) if key in FIGURES else in_words(found)
     return f"{_title(key)}: {words}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from fmnist.config import FIELDS
 from fmnist.events import Epoch
@@ -56,13 +56,6 @@ def differing(runs: Sequence[Run]) -> list[str]:
     """The settings that are not the same in all runs, in the order of the form."""
     configs = [run.config for run in runs if run.config]
     return [field for field in FIELDS if len({getattr(config, field) for config in configs}) > 1]
-
-
-def in_words(value: Any) -> str:
-    """A setting as a person writes it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS
+from fmnist.config import FIELDS, in_words
 from ui import csv_file, places
 from ui.comparing import looks, run_figures
 from ui.comparing.looks import DASHES, Look
@@ -41,7 +41,7 @@ def show(subjects: Sequence[Subject], shapes: Mapping[int, Look]) -> None:
 
 
 def _column(subject: Subject, fields: Sequence[str], shapes: Mapping[int, Look]) -> dict[str, str]:
-    settings = {FIELDS[field].title or field: run_figures.in_words(getattr(subject.run.config, field)) for field in fields}
+    settings = {FIELDS[field].title or field: in_words(getattr(subject.run.config, field)) for field in fields}
     figures = {figure.title: "–" if (value := subject.figures[key]) is None else figure.words(value) for key, figure in FIGURES.items()}
     return {LINE: DASHES[shapes[subject.run.number].dash], **settings, **figures}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, TrainConfig, group, nearest_preset
+from fmnist.config import FIELDS, TrainConfig, group, in_words, nearest_preset
 from fmnist.run import Run, Status, folder
 from ui import state
 from ui.labels import ago, duration, moment, percent, plain, size
@@ -67,20 +67,14 @@ def _settings(run: Run) -> None:
 
 
 def _setting(config: TrainConfig, field: str, changed: dict[str, tuple[Any, Any]]) -> dict[str, str]:
-    value = _in_words(getattr(config, field))
-    preset = _in_words(changed[field][1]) if field in changed else ""
+    value = in_words(getattr(config, field))
+    preset = in_words(changed[field][1]) if field in changed else ""
     return {
         "Part": group(field),
         "Setting": FIELDS[field].title or field,
         "Value": f":blue-badge[{plain(value)}]" if preset else plain(value),
         "In the preset": plain(preset),
     }
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # ---- environment, log, checkpoints ---------------------------------------------------------------------------------------------------

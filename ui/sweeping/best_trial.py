@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fmnist.config import FIELDS, TRAIN_IMAGES, TrainConfig, parse
+from fmnist.config import FIELDS, TRAIN_IMAGES, TrainConfig, in_words, parse
 from fmnist.errors import ConfigError, StoreError
-from fmnist.search_space import in_words
 from fmnist.sweep import Spec, Sweep, Trial, best
 from ui import one_click, places, state
 from ui.labels import plain

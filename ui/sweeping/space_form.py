@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, TrainConfig, bounds, choices
-from fmnist.search_space import SEARCHABLE, USUAL, Domain, Range, Value, in_words, is_whole, parse_domain
+from fmnist.config import FIELDS, TrainConfig, bounds, choices, in_words
+from fmnist.search_space import SEARCHABLE, USUAL, Domain, Range, Value, is_whole, parse_domain
 from ui.labels import plain
 
 FIRST = ("learning_rate", "batch_size")  # what is chosen at the beginning: the two that matter most

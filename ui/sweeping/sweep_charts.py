@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fmnist.config import FIELDS, TrainConfig
+from fmnist.config import FIELDS, TrainConfig, in_words
 from fmnist.importance import Importance
-from fmnist.search_space import Domain, Range, Value, in_words
+from fmnist.search_space import Domain, Range, Value
 from fmnist.sweep import Spec, Trial
 from ui.evaluation.figures import BLUE, FAINT, HEIGHT, ORANGE, Chart
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from fmnist import importance, sweeping
-from fmnist.config import FIELDS
+from fmnist.config import FIELDS, in_words
 from fmnist.errors import StoreError
 from fmnist.run import Status
-from fmnist.search_space import Domain, Range, in_words
+from fmnist.search_space import Domain, Range
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best, fields_in_words
 from ui import places, state
 from ui.labels import duration, percent, plain, points

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist.config import FIELDS, TrainConfig, bounds, choices, group, parse
+from fmnist.config import FIELDS, TrainConfig, bounds, choices, group, in_words, parse
 from fmnist.errors import ConfigError
-from ui.labels import plain, setting
+from ui.labels import plain
 from ui.training import starting_point
 from ui.training.starting_point import StartingPoint
 
@@ -122,7 +122,9 @@ def _say_what_changed(point: StartingPoint) -> None:
     """Which fields differ from the preset or the run, and the way back."""
     values, original = _values(), point.config.model_dump()
     changed = [
-        f"{FIELDS[name].title} {setting(original[name])} → **{setting(values[name])}**" for name in FIELDS if values[name] != original[name]
+        f"{field.title} {in_words(original[name])} → **{in_words(values[name])}**"
+        for name, field in FIELDS.items()
+        if values[name] != original[name]
     ]
     if not changed:
         return

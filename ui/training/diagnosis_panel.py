@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fmnist import diagnosis
-from fmnist.config import FIELDS, TrainConfig
+from fmnist.config import FIELDS, TrainConfig, in_words
 from fmnist.diagnosis import Finding
 from fmnist.events import Epoch, Step
 from fmnist.run import Run, Status
-from ui.labels import plain, setting
+from ui.labels import plain
 from ui.training import start
 
 
@@ -42,4 +42,4 @@ def _said(words: str) -> str:
 def next_run(config: TrainConfig, finding: Finding) -> str:
     """The changes in words: "learning rate 0.1 → 0.01"."""
     said = ((FIELDS[name].title or name, getattr(config, name), value) for name, value in finding.changes.items())
-    return ", ".join(f"{title.lower()} {setting(before)} → {setting(after)}" for title, before, after in said if before != after)
+    return ", ".join(f"{title.lower()} {in_words(before)} → {in_words(after)}" for title, before, after in said if before != after)

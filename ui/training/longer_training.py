@@ -3,11 +3,11 @@
 import streamlit as st
 
 from fmnist import schedule
-from fmnist.config import TrainConfig, bounds
+from fmnist.config import TrainConfig, bounds, in_words
 from fmnist.errors import FmnistError
 from fmnist.run import Run, Status
 from ui import state
-from ui.labels import plain, setting
+from ui.labels import plain
 from ui.training import start
 
 
@@ -52,8 +52,8 @@ def what_happens(run: Run, config: TrainConfig, more: int) -> str:
     if total < config.clean_epochs or not run.step:
         return words
     longer = config.model_copy(update={"epochs": total})
-    was = setting(schedule.learning_rate(config, run.step - 1, run.rate_changes))
-    now = setting(schedule.learning_rate(longer, min(run.step, longer.total_steps - 1), run.rate_changes))
+    was = in_words(schedule.learning_rate(config, run.step - 1, run.rate_changes))
+    now = in_words(schedule.learning_rate(longer, min(run.step, longer.total_steps - 1), run.rate_changes))
     return (
         f"{words} The learning rate, {was} at its last step, begins again at {now}, where '{config.schedule}' over {total} epochs has it, "
         "and falls from there: a warm restart. That is not the same as a training planned for that long from the start."

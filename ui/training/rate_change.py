@@ -4,9 +4,9 @@ import math
 
 import streamlit as st
 
-from fmnist.config import bounds
+from fmnist.config import bounds, in_words
 from fmnist.run import Run, Status
-from ui.labels import plain, setting
+from ui.labels import plain
 
 _MAY_GO_ON = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.FAILED, Status.DIVERGED)
 
@@ -19,11 +19,11 @@ def say(run: Run) -> None:
     """What was changed and what is about to be."""
     if run.config is None:
         return
-    words = [f"{setting(run.config.learning_rate * factor)} since step {step:,}" for step, factor in run.rate_changes if step < run.step]
+    words = [f"{in_words(run.config.learning_rate * factor)} since step {step:,}" for step, factor in run.rate_changes if step < run.step]
     if words:
-        st.caption(f":material/speed: Learning rate: {setting(run.config.learning_rate)} at first, {', '.join(words)}")
+        st.caption(f":material/speed: Learning rate: {in_words(run.config.learning_rate)} at first, {', '.join(words)}")
     if run.rate_request:
-        asked = setting(run.config.learning_rate * run.rate_request)
+        asked = in_words(run.config.learning_rate * run.rate_request)
         when = "with the next step" if run.status == Status.RUNNING else "when it goes on"
         st.caption(f":material/hourglass_top: The learning rate becomes {asked} {when}.")
 
