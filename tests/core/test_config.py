@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fmnist.config import FIELDS, PRESETS, TrainConfig, allowed, bounds, choices, group, parse, preset
+from fmnist.config import FIELDS, PRESETS, TrainConfig, allowed, bounds, choices, group, in_words, parse, preset
 from fmnist.errors import ConfigError
 
 # Nothing in it contradicts a bound of any single field, so that one field at a time can be taken to its ends.
@@ -101,6 +101,13 @@ def test_a_field_of_words_takes_its_words_alone(name: str) -> None:
 )
 def test_what_is_allowed_is_said_in_words(name: str, words: str) -> None:
     assert allowed(name) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(True, "on"), (False, "off"), (12_000, "12,000"), (0.004, "0.004"), (1e-4, "0.0001"), ("adamw", "adamw")]
+)
+def test_a_value_in_words(value: bool | float | str, words: str) -> None:
+    assert in_words(value) == words
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from fmnist.config import FIELDS
+from fmnist.config import FIELDS, in_words
 from fmnist.errors import StoreError
 from fmnist.run import Run
 from ui import places, state
-from ui.labels import plain, setting
+from ui.labels import plain
 
 
 def show(run: Run) -> None:
@@ -31,5 +31,5 @@ def differences(run: Run, origin: Run) -> str:
     if run.config is None or origin.config is None:
         return since
     pairs = origin.config.differences(run.config)
-    changed = [f"{FIELDS[name].title} {setting(before)} → {setting(after)}" for name, (before, after) in pairs.items()]
+    changed = [f"{FIELDS[name].title} {in_words(before)} → {in_words(after)}" for name, (before, after) in pairs.items()]
     return " · ".join([*([since] if since else []), *changed]) or "with the same settings"
