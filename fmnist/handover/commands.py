@@ -82,6 +82,8 @@ def reproduce(options: argparse.Namespace) -> int:
 
     reproduction.check(store, first)
     again = store.create(reproduction.exact(first), device=first.device, name=f"{first.name[:58]} again", origin=first.id)
+    for step, factor in first.rate_changes:
+        store.change_rate(again.id, step, factor)
     again = train_here(store, again, err)
     if again.status != Status.FINISHED:
         raise ReportError(f"{again.name} is {again.status.value}, so there is nothing to compare. {again.message or ''}".strip())

@@ -200,9 +200,12 @@ def _environment(run: Run) -> str:
 def _repeat(run: Run, model: Model) -> str:
     sums = [("Weights, SHA-256 of their numbers", fingerprint(model.network.state_dict()))]
     sums += [(f"Dataset, {what}", archive.sha256) for what, archive in ARCHIVES.items()]
-    script_words = script.refusal(run.config) or "Without the studio, with PyTorch alone: the training script of this run, from its page."
+    script_words = script.refusal(run) or "Without the studio, with PyTorch alone: the training script of this run, from its page."
+    again = reproduction.refusal(run) or (
+        "In the studio, on the same machine with the same versions, the result is the same, bit for bit on a CPU."
+    )
+    command = "" if reproduction.refusal(run) else f"<pre><code>{escape(reproduction.command(run))}</code></pre>"
     return (
-        '<h2>How to repeat it</h2><p class="faint">In the studio, on the same machine with the same versions, the result is the same, bit '
-        f"for bit on a CPU.</p><pre><code>{escape(reproduction.command(run))}</code></pre>"
+        f'<h2>How to repeat it</h2><p class="faint">{escape(again)}</p>{command}'
         f'<p class="faint">{escape(script_words)}</p>{_table(("What", "SHA-256"), sums)}'
     )

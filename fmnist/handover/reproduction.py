@@ -14,17 +14,31 @@ FIGURES = ("train_loss", "train_accuracy", "loss", "accuracy")  # of an epoch; i
 
 
 def command(run: Run) -> str:
-    """The shortest `train` command that does what a run did, in the precision that it had.
+    """The shortest command that does what a run did, in the precision that it had.
 
     Raises:
         ReportError: its settings cannot be read.
     """
     config = exact(run)
+    if run.rate_changes:  # by hand, while it was trained: no setting says so
+        return repeat(run)
     starts = {"": TrainConfig()} | {name: preset for name, (_, preset) in PRESETS.items()}
     start = min(starts, key=lambda name: len(config.differences(starts[name])))
     words = ["python -m fmnist train", *([f"--preset {start}"] if start else [])]
     words += [f"--{name.replace('_', '-')} {_word(value)}" for name, (value, _) in config.differences(starts[start]).items()]
     return " ".join(words)
+
+
+def repeat(run: Run) -> str:
+    """The command that trains a run again and compares."""
+    return f"python -m fmnist reproduce {run.id[:12]}"
+
+
+def refusal(run: Run) -> str | None:
+    """Why a run cannot be trained again from its settings; None if it can."""
+    if run.continues:
+        return f"{run.name} goes on from another run, from step {run.continues:,}, so its settings alone do not make it again."
+    return None
 
 
 def _word(value: Any) -> str:
@@ -87,6 +101,8 @@ def check(store: Store, run: Run) -> None:
         ReportError: there is not.
     """
     exact(run)
+    if sentence := refusal(run):
+        raise ReportError(sentence)
     if not store.checkpoints(run.id):
         raise ReportError(f"{run.name} has no checkpoint, so there is nothing to compare with. Let it finish an epoch first.")
 

@@ -25,11 +25,15 @@ TEXT = Path(__file__).parent.parent / "assets" / "script.txt"
 MARK = "  #: "
 
 
-def refusal(config: TrainConfig | None) -> str | None:
-    """Why there is no script of a config; None if there is one."""
-    if config is None:
+def refusal(run: Run) -> str | None:
+    """Why there is no script of a run; None if there is one."""
+    if run.config is None:
         return "The settings of this run cannot be read, so there is no script of it."
-    if config.views or config.outliers:
+    if run.continues:
+        return "There is no script of a run that goes on from another one: it does not begin with fresh weights."
+    if run.rate_changes:
+        return "There is no script of a run whose learning rate was changed by hand. `python -m fmnist reproduce` trains it again."
+    if run.config.views or run.config.outliers:
         return (
             "There is no script of a run with drawn and photographed views or with things that are no clothes: what makes them is many "
             "times longer than a page. `python -m fmnist reproduce` trains it again."
@@ -46,7 +50,7 @@ def write(store: Store, run: Run, file: str = "train.py") -> bytes:
     Raises:
         ReportError: there is none of such a config.
     """
-    if sentence := refusal(run.config):
+    if sentence := refusal(run):
         raise ReportError(sentence)
     assert run.config is not None
     finished = run.status == Status.FINISHED and run.accuracy is not None

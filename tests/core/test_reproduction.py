@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from fmnist import checkpoint, cli
 from fmnist.config import PRESETS, TrainConfig
 from fmnist.errors import ReportError
-from fmnist.handover import reproduction
+from fmnist.foreground import train_here
+from fmnist.handover import reproduction, script
 from fmnist.run import Run
 from fmnist.store import Store
 
@@ -67,6 +69,28 @@ def test_reproduce_gives_the_same_run_bit_for_bit_on_this_machine(train: Train, 
         for run in (first, again)
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_run_whose_learning_rate_was_changed_is_repeated_with_the_changes(
+    train: Train, plain_store: Store, tiny_config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = train(tiny_config, "Unchanged")
+    first = plain_store.create(tiny_config, device="cpu", name="Changed")
+    plain_store.change_rate(first.id, 3, 0.25)
+    first = train_here(plain_store, first, Console(quiet=True))
+    assert plain_store.epochs(first.id)[-1].loss != plain_store.epochs(plain.id)[-1].loss
+    assert reproduction.command(first) == f"python -m fmnist reproduce {first.id[:12]}"
+    assert cli.main(["reproduce", first.id, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert plain_store.get(told["again"]).rate_changes == first.rate_changes == ((3, 0.25),)
+    assert script.refusal(first)
+
+
+def test_a_run_that_goes_on_from_another_is_not_made_by_its_settings(plain_store: Store, train: Train, tiny_config: TrainConfig) -> None:
+    run = replace(train(tiny_config, "The first"), continues=8)
+    with pytest.raises(ReportError, match="goes on from another run, from step 8"):
+        reproduction.check(plain_store, run)
+    assert script.refusal(run)
 
 
 def test_another_result_is_said_with_what_differs_and_by_how_much(train: Train, plain_store: Store, tiny_config: TrainConfig) -> None:

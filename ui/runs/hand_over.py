@@ -72,8 +72,8 @@ def _obstacle(run: Run, name: str, missing: str | None) -> str | None:
         return None if run.step else "Nothing has been trained yet."
     if name == "config":
         return run.damage
-    if name == "script" and (run.accuracy is None or script.refusal(run.config)):
-        return script.refusal(run.config)
+    if name == "script" and (run.accuracy is None or script.refusal(run)):
+        return script.refusal(run)
     if missing:
         return "There are no weights to make it of."
     return onnx_export.NO_ONNX if name == "onnx" and not onnx_export.is_installed() else None
@@ -85,15 +85,20 @@ def _again(run: Run) -> None:
     if run.config is None:
         return
     st.markdown("##### Train it again")
-    st.code(reproduction.command(run), language="bash", wrap_lines=True)
-    st.code(f"python -m fmnist reproduce {run.id[:12]}", language="bash")
+    if sentence := reproduction.refusal(run):
+        st.caption(plain(sentence))
+        return
+    commands = dict.fromkeys([reproduction.command(run), reproduction.repeat(run)])  # one, where no setting says what was done by hand
+    for command in commands:
+        st.code(command, language="bash", wrap_lines=True)
     made = ", ".join(str(run.environment[name]) for name in ("name", "precision") if name in run.environment)
     threads = run.environment.get("threads")
     made += f", {threads} thread{'s' * (threads != 1)}" if threads else ""
     made += f", PyTorch {run.environment['torch']}" if "torch" in run.environment else ""
+    first, other = ("The first trains with the same settings. ", "The second") if len(commands) > 1 else ("", "It")
     st.caption(
-        "The first trains with the same settings. The second does it with as many threads too, and says whether the result is the same, "
-        f"bit for bit, as it is on the same machine with the same versions on a CPU.{plain(f' It was trained on {made}.') if made else ''}"
+        f"{first}{other} trains it with as many threads too, and says whether the result is the same, bit for bit, as it is on the same "
+        f"machine with the same versions on a CPU.{plain(f' It was trained on {made}.') if made else ''}"
     )
 
 
