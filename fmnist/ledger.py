@@ -79,7 +79,10 @@ class Ledger:
             StoreError: nothing fits, or several runs do, or it lies in the bin.
         """
         if re.fullmatch(r"[0-9a-f]{32}", word):
-            return self.get(word)
+            run = self.get(word)
+            if run.binned is not None:
+                raise _in_the_bin(word)
+            return run
         runs = self.runs()
         if word in ("latest", "best"):
             usable = [run for run in runs if run.accuracy is not None and run.archived is None]
@@ -94,8 +97,8 @@ class Ledger:
             raise StoreError(
                 f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
             )
-        if any(word in (str(run.number), run.id) for run in self.binned()):
-            raise StoreError(f"The run {word!r} is in the bin. Bring it back on the Runs page, at the foot of the table.")
+        if any(word == str(run.number) for run in self.binned()):
+            raise _in_the_bin(word)
         raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
 
     def find_token(self, token: str) -> Run | None:
@@ -163,6 +166,10 @@ class Ledger:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         found = {row.pop("run"): Epoch(**row) for row in rows}
         return {run: epoch for run, epoch in found.items() if not any(isinstance(value, str) for value in vars(epoch).values())}
+
+
+def _in_the_bin(word: str) -> StoreError:
+    return StoreError(f"The run {word!r} is in the bin. Bring it back on the Runs page, at the foot of the table.")
 
 
 def unknown(run_id: str) -> StoreError:

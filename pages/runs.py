@@ -62,7 +62,6 @@ def invitation() -> None:
         st.markdown("Every training will be listed here with its settings, curves, figures, log and checkpoints.")
         if st.button("Train your first network", type="primary", icon=":material/play_arrow:"):
             st.switch_page(places.TRAIN, query_params={"preset": "quick"})
-        bring_in.button()
 
 
 def opened(run_id: str) -> None:

@@ -25,8 +25,12 @@ COLUMNS: tuple[str, ...] = (
     "monitor_accuracy",
     "learning_rate",
     "images_per_second",
+    "silent_channels",  # the share of ReLU channels that are zero on every image that was looked at; empty where there are none
 )
-_NAMES = {"step": {"loss": "train_loss"}, "epoch": {"loss": "monitor_loss", "accuracy": "monitor_accuracy"}}  # field -> column
+_NAMES = {  # field -> column
+    "step": {"loss": "train_loss"},
+    "epoch": {"loss": "monitor_loss", "accuracy": "monitor_accuracy", "silent": "silent_channels"},
+}
 
 
 def rows(steps: Sequence[Step], epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
@@ -96,7 +100,8 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _event(row: dict[str, str]) -> Step | Epoch:
     kind = {"step": Step, "epoch": Epoch}[row["kind"]]
-    values: dict[str, Any] = {field.name: _number(row[_NAMES[row["kind"]].get(field.name, field.name)]) for field in fields(kind)}
+    texts = {field.name: row[_NAMES[row["kind"]].get(field.name, field.name)] for field in fields(kind)}
+    values: dict[str, Any] = {name: None if name == "silent" and not text else _number(text) for name, text in texts.items()}
     whole = ("step",) if kind is Step else ("step", "epoch")
     return kind(**values | {name: _whole(values[name]) for name in whole})
 
@@ -134,6 +139,7 @@ def scalars(steps: Sequence[Step], epochs: Sequence[Epoch], run: Run) -> list[Sc
     for epoch in epochs:
         named = {"train/epoch_loss": epoch.train_loss, "train/epoch_accuracy": epoch.train_accuracy}
         named |= {f"{monitor}/loss": epoch.loss, f"{monitor}/accuracy": epoch.accuracy}
+        named |= {} if epoch.silent is None else {"silent_channels": epoch.silent}
         found += [Scalar(name, epoch.step, epoch.seconds, value) for name, value in named.items()]
     if monitor != "test" and run.accuracy is not None and run.loss is not None:
         final = {"test/accuracy": run.accuracy, "test/loss": run.loss}

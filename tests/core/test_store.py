@@ -86,16 +86,15 @@ def test_a_run_is_found_by_its_id_a_prefix_of_it_or_its_number(store: Store) -> 
 
 
 def test_a_number_names_its_run_even_where_the_id_of_another_begins_with_it(store: Store) -> None:
-    add(store, 2)
-    overwrite(store, "id = :id WHERE number = 2", id="1" * 32)
+    store.create(CONFIG, device="cpu")
+    store.create(CONFIG, device="cpu", run_id="1" * 32)
     assert store.find("1").number == 1
     assert store.find("11").number == 2
 
 
 def test_a_prefix_of_several_runs_asks_for_more_letters(store: Store) -> None:
-    add(store, 2)
-    overwrite(store, "id = :id WHERE number = 1", id="abc1" * 8)
-    overwrite(store, "id = :id WHERE number = 2", id="abc2" * 8)
+    for name in ("abc1", "abc2"):
+        store.create(CONFIG, device="cpu", run_id=name * 8)
     with pytest.raises(StoreError, match=r"2 runs begin with 'abc'.*Write more letters"):
         store.find("abc")
     assert store.find("abc2").number == 2
