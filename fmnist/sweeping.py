@@ -6,6 +6,7 @@ run, and whoever trains runs takes it. One trial of a sweep is under way at a ti
 """
 
 import logging
+from collections.abc import Sequence
 
 from fmnist import halving
 from fmnist.errors import ConfigError, StoreError
@@ -76,7 +77,7 @@ def _wait(store: Store, sweep: Sweep, message: str) -> Sweep:
     return Sweeps(store).change(sweep.id, status=SweepStatus.PAUSED, message=message)
 
 
-def under_way(trials: list[Trial]) -> Trial | None:
+def under_way(trials: Sequence[Trial]) -> Trial | None:
     """The trial that waits, is trained, or is paused."""
     return next((trial for trial in trials if not trial.run.status.ended), None)
 

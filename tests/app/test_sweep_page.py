@@ -163,6 +163,13 @@ def test_a_sweep_is_paused_and_resumed_with_its_trial(visit: Visit, busy: Sweep,
     assert runs_store.runs()[0].status == Status.QUEUED
 
 
+def test_the_moment_between_making_a_trial_and_counting_it_is_shown_like_any_other(visit: Visit, busy: Sweep, runs_store: Store) -> None:
+    Sweeps(runs_store).change(busy.id, proposed=1)
+    at = visit("sweep", sweep="1")
+    assert not at.exception
+    assert [each.text for each in at.get("progress")] == ["1 of 8 trials"]
+
+
 def test_the_list_leads_to_every_sweep_and_a_deleted_one_leaves_its_trials(visit: Visit, done: Sweep, runs_store: Store) -> None:
     at = visit("sweep")
     assert "8 trials · learning rate, optimizer · just now" in words(at)

@@ -55,7 +55,8 @@ def _domain(domain: Domain) -> str:
 
 def _progress(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:
     """A bar for the budget, and what is under way right now."""
-    ended = sweep.proposed - bool(sweeping.under_way(list(trials)))
+    trial = sweeping.under_way(trials)
+    ended = sweep.proposed - (trial is not None and trial.number <= sweep.proposed)  # a trial is made a moment before it is counted
     spent = sum(trial.run.seconds for trial in trials)
     if spec.trials:
         share, words = ended / spec.trials, f"{ended} of {spec.trials} trials"
@@ -64,7 +65,7 @@ def _progress(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:
     if sweep.status == SweepStatus.FINISHED:
         share, words = 1.0, f"{sweep.proposed} trial{'s' * (sweep.proposed != 1)} done"
     st.progress(min(share, 1.0), text=words)
-    if trial := sweeping.under_way(list(trials)):
+    if trial:
         _under_way(sweep, spec, trial)
 
 
