@@ -185,7 +185,7 @@ def tab(visit: Visit, run: Run, name: str) -> AppTest:
 
 
 def test_a_run_gets_the_name_and_the_note_that_a_person_gives_it(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
-    at = tab(visit, runs["finished"], "Name and note")
+    at = tab(visit, runs["finished"], "Name, tags, note")
     [name] = [field for field in at.text_input if field.label == "Name"]
     name.set_value("Linear, at last")
     at.text_area[0].set_value("A higher rate is worth a try.")
@@ -202,7 +202,7 @@ def test_a_run_deleted_on_its_page_is_gone_from_the_table_until_the_deletion_is_
 ) -> None:
     doomed = runs["failed"]
     folder(doomed).mkdir(parents=True)
-    at = tab(visit, doomed, "Name and note")
+    at = tab(visit, doomed, "Name, tags, note")
     at.button(key="runs.delete").click().run()
     assert not at.exception
     assert [run.id for run in runs_store.binned()] == [doomed.id]
@@ -216,7 +216,7 @@ def test_a_run_deleted_on_its_page_is_gone_from_the_table_until_the_deletion_is_
 
 
 def test_a_running_training_cannot_be_deleted(visit: Visit, runs: dict[str, Run]) -> None:
-    at = tab(visit, runs["running"], "Name and note")
+    at = tab(visit, runs["running"], "Name, tags, note")
     assert "A run that is being trained cannot be deleted." in words(at)
     assert "Delete" not in [each.label for each in at.button]
 

@@ -15,7 +15,7 @@ from fmnist.store import Store
 from ui import model_choice
 
 Visit = Callable[..., AppTest]
-TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"]
+TABS = ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name, tags, note"]
 
 
 def column(app: AppTest, name: str) -> list[Any]:

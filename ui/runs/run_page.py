@@ -23,7 +23,7 @@ def show(run_id: str) -> None:
     _panel(run)
     words.show(run)
     settings, happened, environment, log, checkpoints, handing, note = st.tabs(
-        ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name and note"], key="runs.tabs", on_change="rerun"
+        ["Settings", "Events", "Environment", "Log", "Checkpoints", "Hand over", "Name, tags, note"], key="runs.tabs", on_change="rerun"
     )
     for tab, content in (
         (settings, _settings),

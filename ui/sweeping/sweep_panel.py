@@ -109,9 +109,9 @@ def _actions(sweep: Sweep, trials: Sequence[Trial]) -> None:
             _button("Pause", "pause", lambda: sweeping.pause(store, sweep), tip)
         elif sweep.status == SweepStatus.PAUSED:
             _button("Resume", "play_arrow", lambda: sweeping.resume(store, sweep), "Goes on where it was.", primary=True)
-        if (compare := getattr(places, "COMPARE", None)) and len(trials) > 1:
+        if len(trials) > 1:
             runs = ",".join(str(trial.run.number) for trial in trials)
-            st.page_link(compare, label="Compare all trials", icon=":material/stacked_line_chart:", query_params={"runs": runs})
+            st.page_link(places.COMPARE, label="Compare all trials", icon=":material/stacked_line_chart:", query_params={"runs": runs})
         if sweep.status != SweepStatus.RUNNING:
             _forget(sweep)
 

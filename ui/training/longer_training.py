@@ -6,7 +6,7 @@ from fmnist import schedule
 from fmnist.config import TrainConfig, bounds, in_words
 from fmnist.errors import FmnistError
 from fmnist.run import Run, Status
-from ui import state
+from ui import one_click, state
 from ui.labels import plain
 from ui.training import start
 
@@ -31,7 +31,7 @@ def _begin(run: Run, more: int, key: str) -> None:
     from fmnist.continuation import train_longer  # with PyTorch
 
     try:
-        made = train_longer(state.store(), run, more, token=start.click((run.id, more)))
+        made = train_longer(state.store(), run, more, token=one_click.token("train.longer", (run.id, more)))
     except FmnistError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -1,7 +1,5 @@
 """The button that starts a training: one click, one run."""
 
-import time
-import uuid
 from typing import Any
 
 import streamlit as st
@@ -9,13 +7,12 @@ import streamlit as st
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
 from fmnist.run import Run
-from ui import places, state
+from ui import one_click, places, state
 from ui.labels import plain
 from ui.training import starting_point
 from ui.training.config_form import Answer
 
-DOUBLE_CLICK_SECONDS = 2.0  # clicks this close on the same settings are one
-_NOTICE, _NAME, _CLICK = "train.notice", "train.name", "train.click"
+_NOTICE, _NAME = "train.notice", "train.name"
 
 
 def say_what_happened() -> None:
@@ -77,13 +74,5 @@ def _create(config: TrainConfig, name: str, origin: str | None) -> Run:
     """
     from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts a training
 
-    return state.store().create(config, device=resolve(config.device), name=name or None, token=click(config), origin=origin)
-
-
-def click(settings: object) -> str:
-    """A token for this click: that of the last one, if it was on the same settings a moment ago."""
-    token, before, at = st.session_state.get(_CLICK, ("", None, 0.0))
-    if before != settings or time.monotonic() - at > DOUBLE_CLICK_SECONDS:
-        token = uuid.uuid4().hex
-        st.session_state[_CLICK] = (token, settings, time.monotonic())
-    return token
+    token = one_click.token("train.start", config)
+    return state.store().create(config, device=resolve(config.device), name=name or None, token=token, origin=origin)
