@@ -251,6 +251,22 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
             validation_size=0,
         ),
     ),
+    "fast": (
+        "The same network in the least time to the published 92.54 %: two passes over 48,000 images. Nothing is held out, so the test curve "
+        "is a monitor.",
+        TrainConfig(
+            epochs=2,
+            batch_size=128,
+            optimizer="adamw",
+            learning_rate=4e-3,
+            weight_decay=0.02,
+            schedule="one-cycle",
+            warmup=0.2,
+            label_smoothing=0.1,
+            train_size=48_000,
+            validation_size=0,
+        ),
+    ),
     "studio": (
         "The model that comes with the studio: the same network, also shown drawings, photos and things that are no clothes, so that it is "
         "right on what people draw and photograph.",

@@ -127,7 +127,7 @@ def test_two_tabs_that_press_start_at_once_make_two_runs_one_after_the_other(ser
 
 
 def cancel_the_one_that_runs(page: Page) -> None:
-    page.locator(".st-key-train-live-panel").get_by_test_id("stPopover").get_by_role("button").click()
+    page.locator(".st-key-train-live-panel").get_by_test_id("stPopoverButton").filter(has_text="Cancel").click()
     page.get_by_role("button", name="Yes, cancel it").click()
 
 
