@@ -252,8 +252,8 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
         ),
     ),
     "fast": (
-        "The same network in the least time to the published 92.54 %: two passes over 48,000 images. Nothing is held out, so the test curve "
-        "is a monitor.",
+        "The same network in the least time to the published 92.54 %: two passes over 48,000 images. Nothing is held out, so the test "
+        "curve is a monitor.",
         TrainConfig(
             epochs=2,
             batch_size=128,
