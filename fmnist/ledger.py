@@ -3,6 +3,7 @@
 import re
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
 from fmnist.errors import StoreError
@@ -90,6 +91,8 @@ class Ledger:
                 raise StoreError(f"There is no {word} run yet: train one first, or use the model 'bundled'.")
             return usable[0] if word == "latest" else max(usable, key=lambda run: run.accuracy or 0.0)
         numbered = [run for run in runs if str(run.number) == word]
+        if not numbered and any(word == str(run.number) for run in self.binned()):
+            raise _in_the_bin(word)
         fitting = numbered or [run for run in runs if word and run.id.startswith(word.lower())]
         if len(fitting) == 1:
             return fitting[0]
@@ -97,15 +100,12 @@ class Ledger:
             raise StoreError(
                 f"{len(fitting)} runs begin with '{word}': {', '.join(run.id[:12] for run in fitting[:5])}. Write more letters."
             )
-        if any(word == str(run.number) for run in self.binned()):
-            raise _in_the_bin(word)
         raise StoreError(f"There is no run {word[:40]!r}. `python -m fmnist runs` lists all of them.")
 
     def find_token(self, token: str) -> Run | None:
         """The run that a token named when it was created or adopted."""
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()
-        return from_row(row) if row else None
+            return self._with_token(connection, token)
 
     # ---- figures ---------------------------------------------------------------------------------------------------------------
 
@@ -155,6 +155,10 @@ class Ledger:
             return [Happening(**row) for row in connection.execute(query).mappings()]
 
     # ---- inside ----------------------------------------------------------------------------------------------------------------
+
+    def _with_token(self, connection: Connection, token: str) -> Run | None:
+        row = connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()
+        return from_row(row) if row else None
 
     def _select(self, query: sa.Select) -> list[Run]:
         with self._database.reading() as connection:

@@ -59,8 +59,8 @@ class Store(Sittings):
                 origin's curve, figures and changes of the learning rate up to it.
         """
         with self._database.writing(in_turn=True) as connection:
-            if token and (row := connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()):
-                return from_row(row)
+            if token and (known := self._with_token(connection, token)):
+                return known
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(RUNS.c.position), 0) + 1)
             ).one()
@@ -217,8 +217,8 @@ class Store(Sittings):
             rest: status, seconds, accuracy and loss, as in `Run`.
         """
         with self._database.writing(in_turn=True) as connection:
-            if row := connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first():
-                return from_row(row)
+            if known := self._with_token(connection, token):
+                return known
             number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1)).scalar_one()
             now, device = time.time(), environment.get("device")
             words = {"name": clean_name(name), "note": note, "tags": json.dumps(list(tags)), "environment": json.dumps(environment)}

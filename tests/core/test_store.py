@@ -92,6 +92,14 @@ def test_a_number_names_its_run_even_where_the_id_of_another_begins_with_it(stor
     assert store.find("11").number == 2
 
 
+def test_the_number_of_a_run_in_the_bin_never_names_another_whose_id_begins_with_it(store: Store) -> None:
+    first = store.create(CONFIG, device="cpu")
+    store.create(CONFIG, device="cpu", run_id="1" * 32)
+    store.bin([first.id])
+    with pytest.raises(StoreError, match="is in the bin"):
+        store.find("1")
+
+
 def test_a_prefix_of_several_runs_asks_for_more_letters(store: Store) -> None:
     for name in ("abc1", "abc2"):
         store.create(CONFIG, device="cpu", run_id=name * 8)
