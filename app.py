@@ -12,7 +12,8 @@ import streamlit as st
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from fmnist import bin, tuning  # noqa: A004 - the studio's bin
+from fmnist import tuning
+from fmnist.bin import clear
 from fmnist.engines.local import Supervisor
 from fmnist.errors import StoreError
 from fmnist.store import Store
@@ -43,7 +44,7 @@ async def _supervise() -> None:
     supervisor = Supervisor(store)
     supervisor.start()
     try:
-        await anyio.to_thread.run_sync(bin.clear, store)
+        await anyio.to_thread.run_sync(clear, store)
         await anyio.sleep_forever()
     finally:
         with anyio.CancelScope(shield=True):

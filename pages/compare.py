@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fmnist.run import Run
-from ui import choices, places, state
+from ui import choices, state
 from ui.comparing import chosen, curves_panel, looks, verdict_panel
+from ui.training import start
 
 SECTIONS = {
     "settings": ":material/table_rows: Settings and figures",
@@ -16,11 +17,8 @@ SECTIONS = {
 
 
 def invitation() -> None:
-    with st.container(border=True):
-        st.subheader("There is nothing to compare yet", anchor=False)
-        st.markdown("Train two networks that differ in one setting, and see here which is better, and whether that is more than chance.")
-        if st.button("Train a network", type="primary", icon=":material/play_arrow:"):
-            st.switch_page(places.TRAIN, query_params={"preset": "quick"})
+    words = "Train two networks that differ in one setting, and see here which is better, and whether that is more than chance."
+    start.invite("There is nothing to compare yet", words, "Train a network")
 
 
 def advice() -> None:

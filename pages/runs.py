@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmnist.errors import StoreError
-from ui import boundary, places, state
+from ui import boundary, notice, state
 from ui.labels import plain
 from ui.runs import bin_page, bring_in, bulk, fields, grid, groups, run_filter, run_page, run_rows, run_table, view
 from ui.training import start
@@ -19,7 +19,7 @@ def live(was_busy: bool) -> None:
         st.rerun()
     store = state.store()
     runs, binned = store.runs(), store.binned()
-    if run_rows.busy(runs) != was_busy or bulk.NOTICE in st.session_state:
+    if run_rows.busy(runs) != was_busy or notice.waits():
         st.rerun()  # with another clock, or with a word on what happened
     if not runs and not binned:
         invitation()
@@ -57,11 +57,8 @@ def said(fitting: int, all_of_them: int, query: run_filter.Query, ticked: int) -
 
 
 def invitation() -> None:
-    with st.container(border=True):
-        st.subheader("Nothing has been trained yet", anchor=False)
-        st.markdown("Every training will be listed here with its settings, curves, figures, log and checkpoints.")
-        if st.button("Train your first network", type="primary", icon=":material/play_arrow:"):
-            st.switch_page(places.TRAIN, query_params={"preset": "quick"})
+    words = "Every training will be listed here with its settings, curves, figures, log and checkpoints."
+    start.invite("Nothing has been trained yet", words, "Train your first network")
 
 
 def opened(run_id: str) -> None:
@@ -84,7 +81,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     st.title("Runs", anchor=False, width="content")
     if not {"run", "bin"} & set(st.query_params):
         bring_in.button()
-start.say_what_happened()
+notice.show()
 bring_in.say_what_happened()
 if run_id := st.query_params.get("run"):
     way_back("run")

@@ -4,9 +4,8 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from fmnist.sweep import Sweep, Sweeps, SweepStatus, Trial
-from ui import boundary, preparation, state
+from ui import boundary, notice, preparation, state
 from ui.sweeping import begin, sweep_form, sweep_lines, sweep_panel
-from ui.training import start
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 10.0  # how often the page looks into the store
 
@@ -59,7 +58,7 @@ def new() -> None:
 
 
 st.title("Sweep", anchor=False)
-start.say_what_happened()
+notice.show()
 sweeps = Sweeps(state.store())
 if word := st.query_params.get("sweep"):
     opened(word)

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from fmnist.run import Run
-from ui import preparation, state
+from ui import notice, preparation, state
 from ui.training import config_form, config_preview, run_queue, start
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
 
 st.title("Train", anchor=False)
-start.say_what_happened()
+notice.show()
 
 
 def live(drawn: list[tuple[str, str]]) -> None:

@@ -265,12 +265,11 @@ def test_what_somebody_else_did_a_moment_before_is_said_in_a_sentence(runs: dict
         import streamlit as st
 
         from fmnist.run import Request
-        from ui import state
-        from ui.training import run_panel, start
+        from ui import notice, state
 
-        start.say_what_happened()
+        notice.show()
         if st.button("Pause"):
-            run_panel.do(lambda: state.store().ask(st.session_state["id"], Request.PAUSE))
+            notice.do(lambda: state.store().ask(st.session_state["id"], Request.PAUSE))
 
     at = AppTest.from_function(page)
     at.session_state["id"] = runs["finished"].id

@@ -5,7 +5,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from fmnist import bin  # noqa: A004 - the studio's bin
+from fmnist.bin import clear, last_deletion
 from fmnist.config import TrainConfig
 from fmnist.errors import StoreError
 from fmnist.events import Epoch
@@ -114,12 +114,12 @@ def test_the_last_deletion_can_be_undone_for_a_day(store: Store, three: list[Run
     one, two, three_ = three
     store.bin([one.id])
     store.bin([two.id, three_.id])
-    assert {run.number for run in bin.last_deletion(store.binned())} == {2, 3}
+    assert {run.number for run in last_deletion(store.binned())} == {2, 3}
     store.restore([two.id, three_.id])
-    assert numbers(bin.last_deletion(store.binned())) == [1]  # the deletion before it, now that this one is undone
+    assert numbers(last_deletion(store.binned())) == [1]  # the deletion before it, now that this one is undone
     lie_in_the_bin_since(store, one, 1.1)
-    assert bin.last_deletion(store.binned()) == []
-    assert bin.last_deletion([]) == []
+    assert last_deletion(store.binned()) == []
+    assert last_deletion([]) == []
 
 
 def test_the_bin_is_cleared_of_what_lies_there_for_more_than_thirty_days(store: Store, three: list[Run]) -> None:
@@ -129,7 +129,7 @@ def test_the_bin_is_cleared_of_what_lies_there_for_more_than_thirty_days(store: 
         (folder(run) / "worker.log").write_text("nothing happened")
     lie_in_the_bin_since(store, old, 30.1)
     lie_in_the_bin_since(store, young, 29.9)
-    bin.clear(store)
+    clear(store)
     assert numbers(store.binned()) == [young.number]
     assert [folder(run).exists() for run in three] == [False, True, True]
     assert numbers(store.runs()) == [kept.number]

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -34,13 +34,6 @@ def epoch(number: int, accuracy: float, loss: float = 1.0) -> Epoch:
 def trial(number: int, config: TrainConfig, run: Run, accuracies: Sequence[float], status: Status = Status.FINISHED) -> Trial:
     ended = Run(**{**vars(run), "config": config, "status": status})
     return Trial(number, ended, tuple(epoch(each, accuracy) for each, accuracy in enumerate(accuracies, 1)))
-
-
-@pytest.fixture
-def plain_store(home: object) -> Iterator[Store]:
-    opened = Store()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

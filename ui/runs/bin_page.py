@@ -7,7 +7,7 @@ import streamlit as st
 
 from fmnist.bin import KEPT_SECONDS
 from fmnist.run import Run, folder
-from ui import state
+from ui import notice, state
 from ui.labels import duration, plain, size
 from ui.runs import bulk, grid, run_table
 from ui.runs.fields import entries
@@ -51,7 +51,7 @@ def banner(run: Run) -> None:
 
 def _bring_back(runs: Sequence[Run]) -> None:
     if st.button("Bring back", icon=":material/restore_from_trash:", type="primary", key="runs.bin.back"):
-        bulk.do(lambda: state.store().restore([run.id for run in runs]), f"{bulk.count(runs)} back in the list.")
+        notice.do(lambda: state.store().restore([run.id for run in runs]), f"{bulk.count(runs)} back in the list.")
 
 
 def _remove(runs: Sequence[Run], label: str) -> None:
@@ -62,7 +62,7 @@ def _remove(runs: Sequence[Run], label: str) -> None:
     with popover, st.container(width=360):
         st.markdown(f"**{label}?** {what_is_lost(runs)}")
         if st.button("Yes, remove for good", type="primary", icon=":material/delete_forever:", key="runs.bin.remove"):
-            bulk.do(lambda: _remove_all(runs))
+            notice.do(lambda: _remove_all(runs))
 
 
 def _remove_all(runs: Sequence[Run]) -> str:

@@ -1,18 +1,16 @@
 """What can be done to the runs whose rows are ticked, and the way back from a deletion."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import streamlit as st
 
-from fmnist import bin  # noqa: A004 - the studio's bin
+from fmnist.bin import last_deletion
 from fmnist.errors import StoreError
 from fmnist.run import Run
-from ui import places, state
+from ui import notice, places, state
 from ui.labels import ago
 from ui.runs import grid, run_table
-
-NOTICE = "train.notice"  # said at the top of the page when the whole of it is drawn next
 
 
 def bar(chosen: Sequence[Run], runs: Sequence[Run], binned: Sequence[Run]) -> None:
@@ -28,11 +26,11 @@ def bar(chosen: Sequence[Run], runs: Sequence[Run], binned: Sequence[Run]) -> No
         _archive(chosen)
         tip = "Into the bin, from where runs can be brought back."
         if st.button("Delete", icon=":material/delete:", key="runs.bulk.delete", disabled=not chosen, help=tip):
-            do(lambda: throw_away(chosen))
+            notice.do(lambda: throw_away(chosen))
         if chosen:
             st.button("Untick", icon=":material/close:", type="tertiary", key="runs.bulk.none", on_click=grid.untick, args=("runs",))
         else:
-            _undo(bin.last_deletion(binned))
+            _undo(last_deletion(binned))
 
 
 def _look_into(chosen: Sequence[Run]) -> None:
@@ -49,9 +47,9 @@ def _archive(chosen: Sequence[Run]) -> None:
     ids, store = [run.id for run in chosen], state.store()
     if chosen and all(run.archived is not None for run in chosen):
         if st.button("Unarchive", icon=":material/unarchive:", key="runs.bulk.unarchive"):
-            do(lambda: store.unarchive(ids), f"{count(chosen)} back in the list.")
+            notice.do(lambda: store.unarchive(ids), f"{count(chosen)} back in the list.")
     elif st.button("Archive", icon=":material/archive:", key="runs.bulk.archive", disabled=not chosen, help="Out of the lists, and kept."):
-        do(lambda: store.archive(ids), f"{count(chosen)} archived.")
+        notice.do(lambda: store.archive(ids), f"{count(chosen)} archived.")
 
 
 def _tag(chosen: Sequence[Run], runs: Sequence[Run]) -> None:
@@ -69,7 +67,7 @@ def _retag(ids: Sequence[str], key: str) -> None:
     try:
         state.store().tag(ids, add=[tag for tag in wanted if tag not in before], remove=[tag for tag in before if tag not in wanted])
     except StoreError as error:
-        st.session_state[NOTICE] = str(error)
+        notice.later(str(error))
 
 
 def tag_field(tags: Sequence[str], runs: Sequence[Run], *, key: str, **on_change: Any) -> list[str]:
@@ -93,20 +91,9 @@ def _undo(last: Sequence[Run]) -> None:
     """The way back from the last deletion, whoever made it."""
     label = f"Undo: {count(last)} deleted {ago(last[0].binned or 0.0)}" if last else ""
     if last and st.button(label, icon=":material/undo:", type="tertiary", key="runs.undo"):
-        do(lambda: state.store().restore([run.id for run in last]), f"{count(last)} back in the list.")
+        notice.do(lambda: state.store().restore([run.id for run in last]), f"{count(last)} back in the list.")
 
 
 def count(things: Collection[object], word: str = "run") -> str:
     """ "1 run", "2 runs"."""
     return f"{len(things)} {word}{'s' * (len(things) != 1)}"
-
-
-def do(act: Callable[[], str | None], words: str = "") -> None:
-    """Change something in the store, then draw the page anew and say what happened; a refusal is said, too."""
-    try:
-        words = act() or words
-    except StoreError as error:
-        words = str(error)
-    if words:
-        st.session_state[NOTICE] = words
-    st.rerun()

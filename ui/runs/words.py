@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmnist.run import Run, Status
-from ui import places, state
+from ui import notice, places, state
 from ui.labels import plain
 from ui.runs import bulk
 
@@ -39,11 +39,11 @@ def edit(run: Run) -> None:
 def _put_away(run: Run) -> None:
     if run.archived is None:
         if st.button("Archive", icon=":material/archive:", key="runs.archive", help="Out of the lists, and kept."):
-            bulk.do(lambda: state.store().archive([run.id]), f"{run.name} is archived.")
+            notice.do(lambda: state.store().archive([run.id]), f"{run.name} is archived.")
     elif st.button("Unarchive", icon=":material/unarchive:", key="runs.unarchive"):
-        bulk.do(lambda: state.store().unarchive([run.id]), f"{run.name} is back in the list.")
+        notice.do(lambda: state.store().unarchive([run.id]), f"{run.name} is back in the list.")
     if run.status == Status.RUNNING:
         st.caption("A run that is being trained cannot be deleted. Stop or cancel it first.")
     elif st.button("Delete", icon=":material/delete:", key="runs.delete", help="Into the bin, from where it can be brought back."):
-        st.session_state[bulk.NOTICE] = bulk.throw_away([run])
+        notice.later(bulk.throw_away([run]))
         st.switch_page(places.RUNS)

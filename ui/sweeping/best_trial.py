@@ -8,7 +8,7 @@ import streamlit as st
 from fmnist.config import FIELDS, TRAIN_IMAGES, TrainConfig, in_words, parse
 from fmnist.errors import ConfigError, StoreError
 from fmnist.sweep import Spec, Sweep, Trial, best
-from ui import one_click, places, state
+from ui import notice, one_click, places, state
 from ui.labels import plain
 
 
@@ -79,5 +79,5 @@ def _train(winner: Trial, full: TrainConfig) -> None:
     except StoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.session_state["train.notice"] = f"{run.name} is in the queue."
+    notice.later(f"{run.name} is in the queue.")
     st.switch_page(places.TRAIN)

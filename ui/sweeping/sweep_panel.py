@@ -6,11 +6,10 @@ import streamlit as st
 
 from fmnist import importance, sweeping
 from fmnist.config import FIELDS, in_words
-from fmnist.errors import StoreError
 from fmnist.run import Status
 from fmnist.search_space import Domain, Range
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best, fields_in_words
-from ui import places, state
+from ui import notice, places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
 from ui.sweeping import best_trial, sweep_charts, sweep_lines, trial_table
@@ -127,11 +126,7 @@ def _forget(sweep: Sweep) -> None:
 
 def _button(label: str, icon: str, act: Callable[[], object], tip: str, *, primary: bool = False) -> None:
     if st.button(label, icon=f":material/{icon}:", key=f"sweep.{icon}", help=tip, type="primary" if primary else "secondary"):
-        try:
-            act()
-        except StoreError as error:  # somebody else was faster
-            st.session_state["train.notice"] = str(error)
-        st.rerun()
+        notice.do(act)
 
 
 def _results(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:

@@ -6,7 +6,7 @@ from fmnist import schedule
 from fmnist.config import TrainConfig, bounds, in_words
 from fmnist.errors import FmnistError
 from fmnist.run import Run, Status
-from ui import one_click, state
+from ui import notice, one_click, state
 from ui.labels import plain
 from ui.training import start
 
@@ -35,7 +35,7 @@ def _begin(run: Run, more: int, key: str) -> None:
     except FmnistError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    start.say_later(f"{made.name} goes on from {run.name}; it starts {start.turn(made)}.")
+    notice.later(f"{made.name} goes on from {run.name}; it starts {start.turn(made)}.")
     if key == "runs":
         st.query_params["run"] = made.id
     st.rerun()

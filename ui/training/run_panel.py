@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from fmnist.errors import FmnistError
 from fmnist.events import Epoch, Step
 from fmnist.run import Request, Run, Status
-from ui import places, state
+from ui import notice, places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
 from ui.training import diagnosis_panel, live_curves, longer_training, prediction_strip, rate_change, start
@@ -109,7 +108,7 @@ def actions(run: Run, *, key: str) -> None:
         elif run.status != Status.FINISHED and run.config:
             _button("Resume", "play_arrow", key, run, lambda: store.resume(run.id), tip="Goes on from the last checkpoint.")
         if rate_change.is_possible(run) and (factor := rate_change.ask(run, key)):
-            do(lambda: store.ask_rate(run.id, factor))
+            notice.do(lambda: store.ask_rate(run.id, factor))
         if longer_training.is_possible(run):
             longer_training.ask(run, key)
         at_rest = run.status not in (Status.RUNNING, Status.QUEUED)
@@ -153,13 +152,4 @@ def _button(
     """A button that changes the run at once and then draws the page anew."""
     kind = "primary" if primary else "secondary"
     if st.button(label, icon=f":material/{icon}:", key=f"{key}.{icon}.{run.id}", type=kind, disabled=disabled, help=tip):
-        do(act)
-
-
-def do(act: Callable[[], object]) -> None:
-    """Change something in the store, then draw the page anew; a refusal (somebody else was faster) is said, not an error page."""
-    try:
-        act()
-    except FmnistError as error:
-        start.say_later(str(error))
-    st.rerun()
+        notice.do(act)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from fmnist.run import Request, Run, Status
-from ui import state
+from ui import notice, state
 from ui.labels import plain
 from ui.runs import run_rows
 from ui.training import run_panel
@@ -75,12 +75,12 @@ def queue(runs: list[Run], whole: list[Run]) -> None:
             _move(run, "Earlier", "arrow_upward", -1, order[0] == run.id)
             _move(run, "Later", "arrow_downward", 1, order[-1] == run.id)
             if st.button("Cancel", icon=":material/close:", key=f"train.queue.cancel.{run.id}", type="tertiary"):
-                run_panel.do(lambda run=run: state.store().ask(run.id, Request.CANCEL))
+                notice.do(lambda run=run: state.store().ask(run.id, Request.CANCEL))
 
 
 def _move(run: Run, label: str, icon: str, places: int, disabled: bool) -> None:
     if st.button(label, icon=f":material/{icon}:", key=f"train.queue.{label}.{run.id}", type="tertiary", disabled=disabled):
-        run_panel.do(lambda: state.store().move(run.id, places))
+        notice.do(lambda: state.store().move(run.id, places))
 
 
 def needs_you(runs: list[Run]) -> None:

@@ -7,29 +7,27 @@ import streamlit as st
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
 from fmnist.run import Run
-from ui import one_click, places, state
+from ui import notice, one_click, places, state
 from ui.labels import plain
 from ui.training import starting_point
 from ui.training.config_form import Answer
 
-_NOTICE, _NAME = "train.notice", "train.name"
+_NAME = "train.name"
 
 
-def say_what_happened() -> None:
-    """The sentence that the last action left for the next drawing of the page."""
-    if notice := st.session_state.pop(_NOTICE, None):
-        st.toast(plain(notice))
-
-
-def say_later(words: str) -> None:
-    """Leave a sentence for the next drawing of the page."""
-    st.session_state[_NOTICE] = words
+def invite(heading: str, words: str, label: str) -> None:
+    """What somebody sees who has trained nothing yet, and the shortest way to change that."""
+    with st.container(border=True):
+        st.subheader(heading, anchor=False)
+        st.markdown(words)
+        if st.button(label, type="primary", icon=":material/play_arrow:"):
+            st.switch_page(places.TRAIN, query_params={"preset": "quick"})
 
 
 def offer(label: str, run: Run, changes: dict[str, Any] | None = None, *, key: str) -> None:
     """A button that fills the form with the settings of a run and some changes. (A link to the page that is open looks chosen already.)"""
     if st.button(label, icon=":material/tune:", type="tertiary", key=key):
-        say_later(f"The form has the settings of {run.name} now.")
+        notice.later(f"The form has the settings of {run.name} now.")
         st.switch_page(places.TRAIN, query_params=starting_point.query(run, changes))
 
 
@@ -53,7 +51,7 @@ def _start(config: TrainConfig, name: str, origin: str | None) -> None:
     except (ConfigError, StoreError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    say_later(f"{run.name} starts {turn(run)}.")
+    notice.later(f"{run.name} starts {turn(run)}.")
     st.session_state[f"{_NAME}.used"] = True
     st.rerun()
 
