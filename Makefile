@@ -11,10 +11,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help app setup test lint bench studio packages
+.PHONY: help app setup test torture torture-selftest lint bench studio packages
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 25
 
 app: $(VENV)/app-ready $(VENV)/data-ready  ## the dashboard on http://127.0.0.1:8501; the first time it sets everything up
 	@exec $(RUN) -m streamlit run app.py
@@ -24,6 +24,12 @@ setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alo
 
 test: setup packages  ## every test, with all that they need
 	@exec $(RUN) -m pytest
+
+torture: setup packages  ## the long tier of the tests of faults: hours
+	@exec $(RUN) -m pytest tests/faults --torture --timeout 0
+
+torture-selftest: setup packages  ## every harness of faults proves that it can fail: seeded defects must turn it red
+	@exec $(RUN) tests/faults/defects/selftest.py
 
 lint: $(VENV)/dev-ready  ## ruff and the type checker
 	@$(RUN) -m ruff check .

@@ -28,6 +28,10 @@ from fmnist.home import data_folder
 from fmnist.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="the long tier of tests/faults: hours instead of minutes")
+
+
 @pytest.fixture(autouse=True)
 def numbers_stay_whole() -> Iterator[None]:
     """A training flushes denormal numbers in its thread; what comes after a test that trains here has them again."""
