@@ -1,4 +1,4 @@
-"""`python -m bench`: every benchmark, or the named ones; each prints its table and writes JSON under bench/results/.
+"""`python -m bench`: every benchmark that takes minutes, or the named ones; each prints its table and writes JSON under bench/results/.
 
 At the end the tables of the documents are made anew from these files (`bench.figures`).
 """
@@ -17,6 +17,7 @@ from bench import (
     runs_page,
     scale,
     step_profile,
+    time_to_accuracy,
     training_and_pages,
     training_speed,
     try_page,
@@ -35,13 +36,15 @@ BENCHMARKS = {
     "pictures": pictures.run,
     "prediction": prediction.run,
     "try-page": try_page.run,
+    "time-to-accuracy": time_to_accuracy.run,
 }
+LONG = {"time-to-accuracy"}  # most of an hour: only when it is named
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all of them if none is named")
-    names = parser.parse_args().names or list(BENCHMARKS)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all but the long ones if none is named")
+    names = parser.parse_args().names or [name for name in BENCHMARKS if name not in LONG]
     figures.RESULTS.mkdir(exist_ok=True)
     machine = device.describe(device.resolve("auto"))
     for name in names:

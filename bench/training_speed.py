@@ -47,9 +47,9 @@ class PictureDataset(TorchDataset):
         return image, int(self._labels[index])
 
 
-def textbook(split: data.Split, config: TrainConfig, where: str) -> Iterator[float]:
+def textbook(split: data.Split, config: TrainConfig, where: str, model: nn.Module | None = None) -> Iterator[float]:
     """The textbook loop: yields the number of images of each step; NCHW, float32, plain Adam, one loss read a step."""
-    model = build(config.network).to(memory_format=torch.contiguous_format).to(where)  # type: ignore[call-overload]
+    model = model or build(config.network).to(memory_format=torch.contiguous_format).to(where)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     criterion = nn.CrossEntropyLoss()
     model.train()
