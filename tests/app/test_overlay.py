@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 
 from fmnist.config import TrainConfig
 from fmnist.events import Epoch, Stretch
-from ui.comparing import looks, overlay, parallel
+from ui import parallel
+from ui.comparing import looks, overlay
 from ui.comparing.overlay import Curves, View
 from ui.training import charts
 

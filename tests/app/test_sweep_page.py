@@ -14,7 +14,7 @@ from fmnist.store import Store
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, parse_spec
 from tests.app.conftest import NOBODY
 from ui.sweeping import begin, best_trial, sweep_charts, sweep_panel
-from ui.sweeping.sweep_charts import Axis, Point
+from ui.sweeping.sweep_charts import Point
 
 Visit = Callable[..., AppTest]
 BASE = TrainConfig(network="linear", epochs=9, batch_size=64, train_size=600, validation_size=100, device="cpu")
@@ -147,9 +147,20 @@ def test_a_finished_sweep_shows_its_best_trial_its_charts_and_every_trial(visit:
     assert (told["Best validation accuracy"], told["Trained to their end"], told["Stopped early"]) == ("90.00 %", "4", "4")
     assert at.metric[0].delta == "+20.00 points"  # trial 1 is the config that the search started from
     assert "**Trial 5** is the best:" in words(at)
-    assert len(at.get("plotly_chart")) == 3
+    assert len(at.get("plotly_chart")) == 2
     assert at.dataframe[0].value["number"].tolist() == [8, 7, 6, 5, 4, 3, 2, 1]
     assert at.dataframe[0].value["epochs"].tolist()[:4] == ["1 of 9", "1 of 9", "1 of 9", "9 of 9"]
+
+
+def test_trials_that_are_picked_in_the_chart_are_those_of_the_table(visit: Visit, done: Sweep) -> None:
+    at = visit("sweep", sweep="1")
+    at.session_state["sweep.parallel"] = {"picked": [7, 6]}  # drawn last: the two best
+    at.run()
+    assert not at.exception
+    assert sorted(at.dataframe[0].value["accuracy"].tolist())[-1] == pytest.approx(90)
+    assert len(at.dataframe[0].value) == 2
+    assert "2 of 8 trials picked" in words(at)
+    assert "Compare these" in [each.proto.label for each in at.get("page_link")]
 
 
 def test_a_sweep_is_paused_and_resumed_with_its_trial(visit: Visit, busy: Sweep, runs_store: Store) -> None:
@@ -216,12 +227,18 @@ def test_the_forecast_counts_trials_or_time() -> None:
     assert "stopping early saves about" in begin.forecast(spec(), 60)
 
 
-def test_an_axis_places_numbers_by_their_size_or_logarithm_and_words_at_equal_distances() -> None:
-    rate = Axis("Learning rate", Range(low=1e-4, high=1e-1, log=True))
-    assert [round(rate.height(value), 6) for value in (1e-4, 1e-3, 1e-2, 1e-1)] == [0, round(1 / 3, 6), round(2 / 3, 6), 1]
-    assert rate.ticks() == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
-    assert Axis("Momentum", Range(low=0.5, high=0.9)).height(0.6) == pytest.approx(0.25)
-    assert [Axis("Optimizer", ("adam", "adamw", "sgd")).height(word) for word in ("adam", "adamw", "sgd")] == [0, 0.5, 1]
+def test_axes_have_the_fields_and_the_accuracy_and_what_is_far_below_stands_at_its_foot() -> None:
+    rates, accuracies = (1e-4, 1e-2, 1e-1), (0.10, 0.70, 0.80)
+    judged = [
+        Point(number, accuracy, 1, True, BASE.model_copy(update={"learning_rate": rate}))
+        for number, (rate, accuracy) in enumerate(zip(rates, accuracies, strict=True), 1)
+    ]
+    rate, optimizer, accuracy = sweep_charts.axes(spec(), judged)
+    assert (rate.title, optimizer.title, accuracy.title) == ("Learning rate", "Optimizer", "Validation accuracy")
+    assert rate.places == pytest.approx([0, 2 / 3, 1], abs=1e-4)
+    assert accuracy.places == [0.0, 0.5, 1.0]
+    assert accuracy.ticks == [(0.0, "≤ 60.0%"), (0.5, "70.0%"), (1.0, "80.0%")]
+    assert [line.width for line in sweep_charts.lines(judged, 3)] == [2, 2, 3.5]
 
 
 def test_the_best_so_far_rises_only_with_whole_trials() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from fmnist.config import FIELDS, in_words
-from ui import address
-from ui.comparing import chosen, looks, parallel, run_figures
+from ui import address, parallel
+from ui.comparing import chosen, looks, run_figures
 from ui.comparing.looks import Look
 from ui.comparing.run_figures import FIGURES, Subject
 from ui.labels import plain
@@ -34,9 +34,8 @@ def show(subjects: Sequence[Subject], shapes: Mapping[int, Look]) -> None:
         return
     st.markdown("**All settings that differ.** Drag along an axis to pick the runs that pass there, click it to give that up.")
     axes = [_axis(field, there) for field in fields] + [_axis(figure, there)]
-    picked = parallel.show(
-        axes, [looks.called(each.run) for each in there], [shapes[each.run.number] for each in there], key="compare.parallel"
-    )
+    lines = [parallel.Line(looks.called(each.run), *shapes[each.run.number]) for each in there]
+    picked = parallel.show(axes, lines, of="runs", key="compare.parallel")
     _keep([there[row] for row in picked], len(subjects), "parallel")
     st.markdown("**One of them.** Pick runs with the box or the lasso.")
     titles = {field: FIELDS[field].title or field for field in fields} | {key: each.title for key, each in FIGURES.items() if key != figure}

@@ -1,21 +1,19 @@
 """The trials of a sweep in, plotly figures with their words out. No screen needed."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from fmnist.config import FIELDS, TrainConfig, in_words
 from fmnist.importance import Importance
-from fmnist.search_space import Domain, Range, Value
 from fmnist.sweep import Spec, Trial
+from ui import parallel
 from ui.evaluation.figures import BLUE, FAINT, HEIGHT, ORANGE, Chart
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 DEPTH = 0.2  # trials further below the best than this are drawn at the bottom, so that the others can be told apart
-MOST_LINES = 200  # of the best trials in the parallel coordinates: more would be a carpet
+MOST_LINES = 200  # of the best trials over parallel axes: more would be a carpet
 
 
 class Point(NamedTuple):
@@ -106,75 +104,26 @@ def importance(found: Importance) -> Chart:
     return Chart(_titled(figure, "What mattered"), f"Importance of each field by {found.method}: {words}.")
 
 
-def parallel(spec: Spec, judged: Sequence[Point], winner: int | None) -> Chart:
-    """A line for each trial, through the values of its fields to its accuracy.
+def axes(spec: Spec, judged: Sequence[Point]) -> list[parallel.Axis]:
+    """An axis for each field, and the validation accuracy: what lies far below the best stands at its foot."""
+    accuracies = [point.accuracy for point in judged]
+    floor = max(min(accuracies), max(accuracies) - DEPTH)
 
-    Not plotly's own parallel coordinates: their axes are black in the dark, and nothing says which trial a line is.
+    def words(accuracy: float) -> str:
+        return f"{'≤ ' * (accuracy == floor > min(accuracies))}{accuracy:.1%}"
 
-    Args:
-        winner: the number of the best trial.
-    """
-    drawn = sorted(judged, key=lambda point: point.accuracy)[-MOST_LINES:]  # the best last, above the others
-    highest = drawn[-1].accuracy
-    axes = {name: Axis(FIELDS[name].title or name, domain) for name, domain in spec.space.items()}
-    accuracy = Axis("Validation accuracy", Range(low=max(highest - DEPTH, drawn[0].accuracy), high=highest))
-    figure = _figure("", "")
-    for point in drawn:
-        values = {name: getattr(point.config, name) for name in axes}
-        color, width = (ORANGE, 3) if point.number == winner else (BLUE, 1.5) if point.complete else (FAINT, 1)
-        words = "<br>".join(f"{axes[name].title} {in_words(value)}" for name, value in values.items())
-        figure.add_scatter(
-            x=list(range(len(axes) + 1)),
-            y=[*(axis.height(values[name]) for name, axis in axes.items()), accuracy.height(point.accuracy)],
-            mode="lines",
-            line={"color": color, "width": width},
-            hovertemplate=f"trial {point.number}: {point.accuracy:.2%}<br>{words}<extra></extra>",
-        )
-    for place, axis in enumerate([*axes.values(), accuracy]):
-        _draw_axis(figure, place, axis, "{:.1%}".format if axis is accuracy else in_words)
-    figure.update_xaxes(visible=False, range=[-0.35, len(axes) + 0.35])
-    figure.update_yaxes(visible=False, range=[-0.14, 1.36])
-    words = f"Parallel coordinates of {len(drawn)} trials over {len(axes)} fields and the validation accuracy"
-    return Chart(_titled(figure, "Every trial as a line"), words + (f"; the best is trial {winner}." if winner else "."))
+    fields = [parallel.axis(FIELDS[name].title or name, [getattr(point.config, name) for point in judged], in_words) for name in spec.space]
+    return [*fields, parallel.axis("Validation accuracy", [max(accuracy, floor) for accuracy in accuracies], words)]
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One of parallel axes: which value lies how high, from 0 to 1."""
+def lines(judged: Sequence[Point], winner: int | None) -> list[parallel.Line]:
+    """How each trial is drawn; `winner` is the number of the best."""
 
-    title: str
-    domain: Domain
+    def line(point: Point) -> parallel.Line:
+        color, width = (ORANGE, 3.5) if point.number == winner else (BLUE, 2) if point.complete else (FAINT, 1.5)
+        return parallel.Line(f"Trial {point.number}: {point.accuracy:.2%}", color, width=width)
 
-    def height(self, value: Value) -> float:
-        """Numbers lie by size or by their logarithm, listed values at equal distances; what is too low lies at the foot."""
-        if isinstance(self.domain, tuple):
-            return self.domain.index(value) / (len(self.domain) - 1)
-        low, high, number = (self._scaled(each) for each in (self.domain.low, self.domain.high, value))
-        return max(0.0, (number - low) / (high - low)) if high > low else 1.0
-
-    def ticks(self) -> list[Value]:
-        """The values that are written beside it: all of a list; the ends of a range and what lies between."""
-        if isinstance(self.domain, tuple):
-            return list(self.domain)
-        low, high = self.domain.low, self.domain.high
-        if not self.domain.log:
-            return [low, high]
-        between = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-        return [low, *(tick for tick in between if 0.08 < self.height(tick) < 0.92), high]
-
-    def _scaled(self, value: Any) -> float:
-        return math.log10(value) if isinstance(self.domain, Range) and self.domain.log else float(value)
-
-
-def _draw_axis(figure: "Figure", place: int, axis: Axis, words: Callable[[Any], str]) -> None:
-    """The line, its title above, its ends above and below, and what lies between beside it."""
-    figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": FAINT, "width": 1}, layer="below")
-    shared = {"x": place, "showarrow": False}
-    figure.add_annotation(**shared, y=1.14, yanchor="bottom", text=axis.title.replace(" ", "<br>"), font={"size": 12})
-    for tick in axis.ticks():
-        height = axis.height(tick)
-        beside = {"yshift": 11} if height == 1 else {"yshift": -11} if height == 0 else {"xanchor": "right", "xshift": -4}
-        figure.add_annotation(**shared, **beside, y=height, text=words(tick), font={"size": 11})
+    return [line(point) for point in judged]
 
 
 def _figure(x: str, y: str) -> "Figure":

@@ -9,7 +9,7 @@ from fmnist.config import FIELDS, in_words
 from fmnist.run import Status
 from fmnist.search_space import Domain, Range
 from fmnist.sweep import Spec, Sweep, Sweeps, SweepStatus, Trial, best, fields_in_words
-from ui import notice, places, state
+from ui import notice, parallel, places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
 from ui.sweeping import best_trial, sweep_charts, sweep_lines, trial_table
@@ -140,8 +140,7 @@ def _results(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:
             best_trial.show(sweep, spec, over)
         lines, bars = st.columns([3, 2], gap="large")
         with lines:
-            leader = best(over)
-            _draw(sweep_charts.parallel(spec, judged, leader and leader.number), "parallel")
+            trials = _picked(spec, judged, over) or trials
         with bars:
             if found := importance.of_fields(spec, over):
                 _draw(sweep_charts.importance(found), "importance")
@@ -149,6 +148,22 @@ def _results(sweep: Sweep, spec: Spec, trials: Sequence[Trial]) -> None:
                 st.caption(f"Which field mattered is told from {importance.FEWEST} trials on.")
     if trials:
         trial_table.show(spec, trials)
+
+
+def _picked(spec: Spec, judged: Sequence[sweep_charts.Point], over: Sequence[Trial]) -> list[Trial]:
+    """Every trial as a line; returns those that a person picks there, none where nothing is picked."""
+    st.markdown("**Every trial as a line.** Drag along an axis to pick the trials that pass there, click it to give that up.")
+    drawn = sorted(judged, key=lambda point: point.accuracy)[-sweep_charts.MOST_LINES :]  # the best last, above the others
+    leader = best(over)
+    lines = sweep_charts.lines(drawn, leader and leader.number)
+    rows = parallel.show(sweep_charts.axes(spec, drawn), lines, of="trials", key="sweep.parallel")
+    picked = {drawn[row].number for row in rows}
+    if picked:
+        runs = ",".join(str(trial.run.number) for trial in over if trial.number in picked)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{len(picked)} of {len(drawn)} trials picked; the table below has these alone.", width="content")
+            st.page_link(places.COMPARE, label="Compare these", icon=":material/stacked_line_chart:", query_params={"runs": runs})
+    return [trial for trial in over if trial.number in picked]
 
 
 def _draw(chart: sweep_charts.Chart, key: str) -> None:

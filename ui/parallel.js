@@ -50,7 +50,7 @@ function draw(plot) {
   plot.svg.setAttribute("height", HEIGHT)
   plot.paths = lines.map((line, row) => {
     const points = axes.flatMap((axis, index) => (axis.places[row] === null ? [] : [`${across(index)},${up(axis.places[row])}`]))
-    const path = make("path", { d: `M${points.join("L")}`, stroke: line.color, "stroke-dasharray": DASHES[line.dash] }, plot.svg)
+    const path = make("path", { d: `M${points.join("L")}`, stroke: line.color, "stroke-dasharray": DASHES[line.dash], style: `--width: ${line.width}` }, plot.svg)
     path.onpointerenter = () => say(plot, row)
     path.onpointerleave = () => say(plot)
     return path
@@ -60,7 +60,7 @@ function draw(plot) {
 }
 
 function drawAxis(plot, axis, index, x, focused) {
-  const label = `${axis.title}: drag, or use the arrow keys, to pick the runs that pass here; Escape gives the choice up`
+  const label = `${axis.title}: drag, or use the arrow keys, to pick the ${plot.data.of} that pass here; Escape gives the choice up`
   const group = make("g", { class: "axis", tabindex: 0, role: "group", "aria-label": label, "data-title": axis.title }, plot.svg)
   make("line", { x1: x, x2: x, y1: up(0), y2: up(1) }, group)
   const brush = make("rect", { class: "brush", x: x - 7, width: 14, y: 0, height: 0 }, group)

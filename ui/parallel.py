@@ -1,17 +1,15 @@
-"""Parallel coordinates: an axis a setting or figure, a line a run; a drag along an axis picks the runs that pass there.
+"""Parallel coordinates: an axis a setting or figure, a line a run or trial; a drag along an axis picks those that pass there.
 
 Not plotly's: that needs WebGL, tells Streamlit nothing of what is picked, and knows no dashes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import log10
 from pathlib import Path
 from typing import Any
 
 from streamlit.components.v2 import component
-
-from ui.comparing.looks import Look
 
 LOG_FROM = 20  # an axis whose values lie this many times apart is logarithmic
 TICKS = 5
@@ -26,12 +24,22 @@ _draw = component(
 
 
 @dataclass(frozen=True)
+class Line:
+    """How a run or a trial is drawn. Later ones lie above earlier ones."""
+
+    name: str
+    color: str
+    dash: str = "solid"
+    width: float = 2  # px
+
+
+@dataclass(frozen=True)
 class Axis:
-    """An axis with where each run stands on it."""
+    """An axis with where each line crosses it."""
 
     title: str
     ticks: list[tuple[float, str]]  # place 0-1 from below, words
-    places: list[float | None]  # of each run; None: it has no such figure
+    places: list[float | None]  # of each line; None: it has no such figure
 
 
 def axis(title: str, values: Sequence[Any], words: Callable[[Any], str]) -> Axis:
@@ -51,20 +59,20 @@ def is_logarithmic(values: Sequence[Any]) -> bool:
     return bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_FROM
 
 
-def show(axes: Sequence[Axis], names: Sequence[str], looks: Sequence[Look], *, key: str) -> list[int]:
-    """Draw the runs; returns the places of those that pass through every picked stretch, none where nothing is picked.
+def show(axes: Sequence[Axis], lines: Sequence[Line], *, of: str, key: str) -> list[int]:
+    """Draw the lines; returns the places of those that pass through every picked stretch, none where nothing is picked.
 
     Args:
-        names: what each run is called.
-        looks: how each is drawn.
+        of: what the lines are, in the plural.
     """
     data = {
-        "axes": [{"title": one.title, "ticks": one.ticks, "places": one.places} for one in axes],
-        "lines": [{"name": name, "color": look.color, "dash": look.dash} for name, look in zip(names, looks, strict=True)],
-        "label": f"Parallel coordinates of {len(names)} runs over {', '.join(one.title for one in axes)}.",
+        "axes": [asdict(one) for one in axes],
+        "lines": [asdict(line) for line in lines],
+        "of": of,
+        "label": f"Parallel coordinates of {len(lines)} {of} over {', '.join(one.title for one in axes)}.",
     }
     said = _draw(data=data, key=key, on_picked_change=lambda: None)
-    return sorted(row for row in said.get("picked") or [] if 0 <= row < len(names))
+    return sorted(row for row in said.get("picked") or [] if 0 <= row < len(lines))
 
 
 def _axis(title: str, numbers: Sequence[float | None], marks: dict[float, str]) -> Axis:
