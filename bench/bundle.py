@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, familiarity, prediction, views
+from fmnist import checkpoint, data, device, evaluation, familiarity, prediction, shipped, views
 from fmnist.calibration import fit_temperature
 from fmnist.config import TrainConfig, preset
 from fmnist.data import Split
@@ -40,10 +40,11 @@ def main() -> None:
         "environment": run.environment,
         "data_sha256": {what: archive.sha256 for what, archive in data.ARCHIVES.items()},
         "sha256": sha256,
+        "familiarity_sha256": checkpoint.hash_file(familiarity.FILE),
         "limits": "Trained on Fashion-MNIST alone, on views made from it, and on shapes made by rule. What it reaches on real pictures "
         "is in docs/experiments.md.",
     }
-    prediction.BUNDLED.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    shipped.CARD.write_text(json.dumps(card, indent=2) + "\n")
 
 
 def _calibrate(network: Classifier, held_back: Split) -> float:

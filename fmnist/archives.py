@@ -6,7 +6,6 @@ SHA-256. torchvision itself never looks at what it has unpacked, so a flipped bi
 
 import gzip
 import hashlib
-import stat
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fmnist import files
 from fmnist.errors import DataError
 
 MOST_BYTES = 40_000_000  # the largest archive has 26 MB; more than this is something else and is not read
@@ -96,13 +96,11 @@ def read_archive(path: Path, archive: Archive) -> np.ndarray:
         DataError: which file, and what is wrong with it.
     """
     try:
-        found = path.stat()
-        packed = path.read_bytes() if stat.S_ISREG(found.st_mode) and found.st_size <= MOST_BYTES else None
+        return verified(files.read(path, MOST_BYTES), archive, str(path))
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    if packed is None:
-        raise DataError(f"{path} is not the archive, but a folder, a pipe or a file of more than {MOST_BYTES // 1_000_000} MB.")
-    return verified(packed, archive, str(path))
 
 
 def verified(packed: bytes, archive: Archive, name: str) -> np.ndarray:

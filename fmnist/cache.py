@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from fmnist.checkpoint import read_tensors, write_tensors
@@ -48,5 +49,5 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name in sorted(tensors):
         total.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        total.update(tensors[name].reshape(-1).numpy().data)
+        total.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()

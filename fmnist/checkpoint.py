@@ -6,6 +6,7 @@ renamed, then the folder is synced; only then does the store say that they exist
 stored one is never loaded: safetensors itself has no checksum.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,9 +17,10 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
+from fmnist import files
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import CheckpointError, ConfigError, StoreError
 from fmnist.home import run_folder
@@ -29,6 +31,8 @@ from fmnist.train_state import TrainState
 
 KEPT_STATES = 2  # resume states kept for each run; weights are kept for every epoch
 FORMAT = "fmnist-1"
+MOST_BYTES = 1_000_000_000  # of a file of tensors: what a model says of all training images has 70 MB
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def checkpoints_folder(run_id: str) -> Path:
@@ -90,7 +94,7 @@ def hash_file(path: Path) -> str:
         CheckpointError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with files.opened(path, MOST_BYTES) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
@@ -135,21 +139,39 @@ def restore(store: Store, run_id: str, state: TrainState, say: Callable[[str], N
     return None
 
 
+def newest_position(store: Store, run_id: str) -> dict[str, Any] | None:
+    """Step, seconds, precision and device of the newest checkpoint that is whole; None when there is none."""
+    for checkpoint in store.checkpoints(run_id):
+        with contextlib.suppress(CheckpointError):  # `restore` says what is wrong with it
+            if checkpoint.state:
+                return position_of(run_id, checkpoint)
+    return None
+
+
 def position_of(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Step, seconds, precision and device of a checkpoint, without reading its tensors."""
-    with safe_open(checkpoints_folder(run_id) / (checkpoint.state or ""), "pt") as file:
-        return json.loads(file.metadata()["position"])
+    """Step, seconds, precision and device of a checkpoint with a resume state.
+
+    Raises:
+        CheckpointError: one of its files is damaged.
+    """
+    return _read(run_id, checkpoint)[2]
 
 
-def _load_state(run_id: str, checkpoint: Checkpoint, state: TrainState) -> None:
+def _read(run_id: str, checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """Weights, resume state and position of a checkpoint, after both hashes were found right."""
     folder = checkpoints_folder(run_id)
     assert checkpoint.state is not None
     weights, _ = read_tensors(folder / checkpoint.weights, checkpoint.weights_sha256)
     tensors, metadata = read_tensors(folder / checkpoint.state, checkpoint.state_sha256)
+    return weights, tensors, json.loads(metadata["position"])
+
+
+def _load_state(run_id: str, checkpoint: Checkpoint, state: TrainState) -> None:
+    weights, tensors, position = _read(run_id, checkpoint)
     if not state.average:
         tensors |= {f"model.{name}": value for name, value in weights.items()}
     try:
-        state.load(tensors, json.loads(metadata["position"]))
+        state.load(tensors, position)
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"The checkpoint {checkpoint.state} does not fit this run: {error}") from error
 
@@ -164,7 +186,7 @@ def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
         CheckpointError: the file is missing, is not safetensors, or is not the file that was stored.
     """
     try:
-        content = path.read_bytes()
+        content = files.read(path, MOST_BYTES)
     except OSError as error:
         raise CheckpointError(f"The file {path} cannot be read: {error.strerror}.") from error
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
@@ -202,7 +224,7 @@ def load_weights(path: Path, sha256: str | None = None) -> tuple[Classifier, Tra
 
 
 def check_tensors(path: Path | str, tensors: dict[str, Tensor], model: Classifier) -> None:
-    """Exactly the names and shapes of the network, and finite numbers.
+    """Exactly the names, the shapes and the kinds of number of the network, all of them finite as it will hold them.
 
     Raises:
         CheckpointError: what is wrong with the tensors of the file that is called `path`.
@@ -211,8 +233,10 @@ def check_tensors(path: Path | str, tensors: dict[str, Tensor], model: Classifie
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wrong := sorted({*expected.items()} ^ {*found.items()}):
         raise CheckpointError(f"The file {path} does not fit its network: {wrong[0][0][:60]} is missing, unknown or of another shape.")
-    for name, value in tensors.items():
-        if not bool(value.isfinite().all()):
+    for name, mine in model.state_dict().items():
+        if tensors[name].dtype not in (_FLOATS if mine.is_floating_point() else (mine.dtype,)):
+            raise CheckpointError(f"The file {path} has numbers of another kind than its network, in {name}.")
+        if not bool(tensors[name].to(mine.dtype).isfinite().all()):
             raise CheckpointError(f"The file {path} holds numbers that are not finite, in {name}.")
 
 
@@ -220,7 +244,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     """The card of a weights file; empty for a file that somebody else wrote."""
     try:
         said = json.loads(metadata.get("card", "{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The file {path} has a card that cannot be read: {error}") from error
     return said if isinstance(said, dict) else {}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from fmnist import cache, tuning
+from fmnist import cache, files, tuning
 from fmnist.checkpoint import read_tensors, write_bytes, write_tensors
 from fmnist.errors import FmnistError
 from fmnist.home import home
@@ -29,6 +29,7 @@ from fmnist.run import Process
 
 Tell = Callable[[float, str], None]  # the share that is done, 0-1, and what is being done
 Compute = Callable[[dict[str, Tensor], Tell], Mapping[str, Tensor]]
+MOST_NOTE = 64_000  # bytes of what a process says of itself that are read
 WRITE_SECONDS = 0.2  # between two notes of the progress
 NICE = 5  # the pages and a training come first
 PATIENCE = 5.0  # seconds that a cancelled process has to go
@@ -123,7 +124,7 @@ class Computation:
     def _reason(self, status: int) -> str:
         if status < 0:
             return f"The computation was ended from outside (signal {-status}). Begin it again."
-        lines = _beside(self.path, "log").read_text(errors="replace").strip().splitlines()
+        lines = files.read_end(_beside(self.path, "log"), MOST_NOTE)[0].decode(errors="replace").strip().splitlines()
         return f"The computation failed: {lines[-1] if lines else f'exit status {status}'}"
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -191,10 +192,10 @@ class _Teller:
 
 def _read_progress(path: Path) -> Progress | None:
     try:
-        said = json.loads(_beside(path, "progress").read_bytes())
-    except (OSError, ValueError):
+        said = json.loads(files.read(_beside(path, "progress"), MOST_NOTE))
+        return Progress(**{**said, "process": Process(**said["process"])})
+    except (OSError, ValueError, TypeError, KeyError):  # damaged: how far it is is not known
         return None
-    return Progress(**{**said, "process": Process(**said["process"])})
 
 
 def _watch_lifeline() -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from fmnist import database_file, seal
 from fmnist.errors import StoreError
 
 _TURN = 7_240_601  # the name of PostgreSQL's advisory lock for writers that take turns
@@ -59,6 +60,7 @@ RUNS = sa.Table(
     sa.Column("continues", sa.Integer),
     sa.Column("rate_changes", sa.Text, nullable=False, server_default="[]"),  # JSON: [[step, factor], ...], see docs/decisions/0016
     sa.Column("rate_request", sa.Double),
+    sa.Column(seal.COLUMN, sa.BigInteger),
 )
 
 
@@ -72,6 +74,7 @@ STEPS = sa.Table(
     _of_run(),
     sa.Column("step", sa.Integer, primary_key=True),
     *(sa.Column(name, sa.Double, nullable=False) for name in ("epoch", "seconds", "loss", "learning_rate", "images_per_second")),
+    sa.Column(seal.COLUMN, sa.BigInteger),
 )
 EPOCHS = sa.Table(
     "epochs",
@@ -84,6 +87,7 @@ EPOCHS = sa.Table(
         for name in ("seconds", "train_loss", "train_accuracy", "loss", "accuracy", "learning_rate", "images_per_second")
     ),
     sa.Column("silent", sa.Double),
+    sa.Column(seal.COLUMN, sa.BigInteger),
 )
 CHECKPOINTS = sa.Table(
     "checkpoints",
@@ -134,11 +138,25 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _connect(url)
         if url.startswith("sqlite:///"):
-            _make_folder(Path(url.removeprefix("sqlite:///")).parent)
+            path = Path(url.removeprefix("sqlite:///"))
+            database_file.prepare(path)
+            database_file.guard(self._engine, path)
         self._make_tables()
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def check(self) -> None:
+        """Look through a whole SQLite file: some seconds for a large one. What PostgreSQL keeps is its own to check.
+
+        Raises:
+            StoreError: a part of it cannot be read or contradicts another.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with self.reading() as connection:
+                found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+            if found != "ok":
+                raise StoreError(f"The run store is damaged: {' '.join(str(found).split())}. {database_file.ADVICE}")
 
     def _make_tables(self) -> None:
         """The tables and columns that are missing: a store that has them all opens without writing, so on a full disk too."""
@@ -179,6 +197,8 @@ class Database:
     def _complaint(self, error: DBAPIError) -> str:
         place, reason = self._engine.url.render_as_string(hide_password=True), " ".join(str(error.orig).split())
         on_disk = self._engine.dialect.name == "sqlite"
+        if on_disk and (advice := database_file.advice(reason)):
+            return f"The run store at {place} cannot be read: {reason}. {advice}"
         advice = "the disk has space and the folder can be written" if on_disk else "the server runs and FMNIST_DB names it"
         return f"The run store at {place} refused: {reason}. Check that {advice}."
 
@@ -219,13 +239,6 @@ def _connect(url: str) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"The folder {path} for the run store cannot be made: {error.strerror}. FMNIST_HOME names another one.") from error
 
 
 def _legible(stored: bytes) -> str:

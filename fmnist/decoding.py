@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from fmnist import files
 from fmnist.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -32,8 +33,6 @@ def read(source: bytes | Path) -> Image.Image:
         PictureError: a sentence, whatever is wrong with it.
     """
     content = _content(source)
-    if len(content) > MOST_BYTES:
-        raise PictureError(f"The picture has {len(content) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read. Make it smaller.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -53,12 +52,11 @@ def read(source: bytes | Path) -> Image.Image:
 
 
 def _content(source: bytes | Path) -> bytes:
-    if isinstance(source, bytes):
-        return source
     try:
-        if source.stat().st_size > MOST_BYTES:
-            raise PictureError(f"The picture has {source.stat().st_size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read.")
-        return source.read_bytes()
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if size > MOST_BYTES:
+            raise PictureError(f"The picture has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read. Make it smaller.")
+        return source if isinstance(source, bytes) else files.read(source, MOST_BYTES)
     except OSError as error:
         raise PictureError(f"The file cannot be read: {error.strerror}.") from error
 

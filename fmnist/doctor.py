@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fmnist.errors import FmnistError
+from fmnist import strays
+from fmnist.errors import FmnistError, StoreError
 from fmnist.home import home, runs_folder
 from fmnist.run import Status
 from fmnist.store import Store
@@ -79,8 +80,11 @@ def _images() -> str:
 
 def _store() -> str:
     store = Store()
+    store.database.check()
     runs = store.runs()
     damaged = [run.name for run in runs if run.damage]
+    if lost := strays.find(store):
+        raise StoreError(strays.words(lost))
     words = f"{len(runs)} runs, {sum(run.status == Status.RUNNING for run in runs)} being trained"
     return words + (f"; damaged: {', '.join(damaged[:5])}" if damaged else "")
 

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fmnist import checkpoint, evaluation, outliers, poses, views
+from fmnist import checkpoint, evaluation, outliers, poses, shipped, views
 from fmnist.augment import normalised
 from fmnist.data import Split
 from fmnist.errors import CheckpointError
 
-FILE = Path(__file__).parent / "assets" / "familiarity.safetensors"
+FILE = shipped.FAMILIARITY
 WIDTHS = (32, 64, 128)  # filters of the three convolutions, each followed by a pool
 BATCH = 128
 PLAIN, VIEWS, TEXTURES = 3 / 16, 6 / 16, 1 / 32  # shares of a batch; what is left are outliers, so that half of it is familiar
@@ -128,7 +128,7 @@ def load(path: Path = FILE) -> Familiarity:
         CheckpointError: its file is missing or damaged.
     """
     network = Familiarity()
-    tensors, _ = checkpoint.read_tensors(path)
+    tensors, _ = checkpoint.read_tensors(path, shipped.sha256(FILE) if path == FILE else None)
     if {name: value.shape for name, value in tensors.items()} != {name: value.shape for name, value in _numbers(network).items()}:
         raise CheckpointError(f"The file {path} is not a judge of familiarity. Run `make studio`, or get the file anew.")
     network.load_state_dict(tensors, strict=False)

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fmnist import cache
+from fmnist import cache, files
+from fmnist.checkpoint import MOST_BYTES, write_bytes
 from fmnist.home import run_folder
 
 LEVELS = 255  # of a confidence that is kept in one byte
@@ -54,6 +55,22 @@ def read(run_id: str, epochs: Iterable[int]) -> History | None:
         torch.stack([tensors["guesses"] for tensors in whole.values()]),
         torch.stack([tensors["confidences"] for tensors in whole.values()]),
     )
+
+
+def take_along(run_id: str, new: str) -> None:
+    """Give another run what was recorded of this one; what cannot be read any more stays behind.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for path in sorted(_path(run_id, 0).parent.glob("epoch-*.safetensors")):
+        try:
+            content = files.read(path, MOST_BYTES)
+        except OSError:
+            continue
+        target = _path(new, 0).with_name(path.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, content)
 
 
 def learnt(guesses: Tensor, truth: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
 """What the run store knows, for whoever reads it: runs found and listed, curves, figures, checkpoints and what befell a run."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fmnist import seal
 from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step, Stretch
@@ -51,6 +54,11 @@ class Ledger:
     def binned(self) -> list[Run]:
         """What lies in the bin, the last deletion first."""
         return self._select(sa.select(RUNS).where(~KEPT).order_by(RUNS.c.binned.desc(), RUNS.c.number.desc()))
+
+    def ids(self) -> set[str]:
+        """Of every run, those in the bin too."""
+        with self._database.reading() as connection:
+            return set(connection.execute(sa.select(RUNS.c.id)).scalars())
 
     def queue(self) -> list[Run]:
         """The waiting runs, the next one first."""
@@ -113,7 +121,7 @@ class Ledger:
         """The points of the curve behind a cursor, in order."""
         query = sa.select(*list(STEPS.c)[1:]).where(STEPS.c.run == run_id, STEPS.c.step > after).order_by(STEPS.c.step)
         with self._database.reading() as connection:
-            return [Step(**row) for row in connection.execute(query).mappings()]
+            return [Step(**values) for values in _whole(connection.execute(query).mappings().all(), "point of its curve")]
 
     def stretches(self, run_id: str, width: int) -> list[Stretch]:
         """The curve with the points of each `width` steps in one, in order; thinned by the database, so that many long ones are quick."""
@@ -129,7 +137,7 @@ class Ledger:
     def epochs(self, run_id: str) -> list[Epoch]:
         query = sa.select(*list(EPOCHS.c)[1:]).where(EPOCHS.c.run == run_id).order_by(EPOCHS.c.epoch)
         with self._database.reading() as connection:
-            return [Epoch(**row) for row in connection.execute(query).mappings()]
+            return [Epoch(**values) for values in _whole(connection.execute(query).mappings().all(), "epoch")]
 
     def last_epochs(self) -> dict[str, Epoch]:
         """The newest epoch of every run that has one, by run id; one query for the whole table of runs."""
@@ -167,9 +175,27 @@ class Ledger:
     def _epochs_by_run(self, query: sa.Select) -> dict[str, Epoch]:
         """Without rows that a bad disk has changed: SQLite takes words for numbers."""
         with self._database.reading() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        found = {row.pop("run"): Epoch(**row) for row in rows}
+            found = {row["run"]: epoch_of(row) for row in connection.execute(query).mappings() if not seal.is_broken(row)}
         return {run: epoch for run, epoch in found.items() if not any(isinstance(value, str) for value in vars(epoch).values())}
+
+
+def epoch_of(row: Any) -> Epoch:
+    """A row of the table of epochs."""
+    return Epoch(**{name: row[name] for name in row if name not in ("run", seal.COLUMN)})
+
+
+def _whole(rows: Sequence[Any], what: str) -> list[dict[str, Any]]:
+    """Rows of figures as they were written.
+
+    Raises:
+        StoreError: one of them is not.
+    """
+    if broken := sum(map(seal.is_broken, rows)):
+        raise StoreError(
+            f"{broken:,} {what}{'s are' if broken > 1 else ' is'} not what was written: a bad disk or another program has changed the run "
+            "store. Put a backup of it in its place; the weights of this run are not touched by that."
+        )
+    return [{name: row[name] for name in row if name != seal.COLUMN} for row in rows]
 
 
 def _in_the_bin(word: str) -> StoreError:

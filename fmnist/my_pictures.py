@@ -21,6 +21,7 @@ from typing import Literal, get_args
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fmnist import files
 from fmnist.checkpoint import write_bytes
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import PictureError
@@ -28,6 +29,7 @@ from fmnist.home import my_pictures_folder
 
 MOST = 2_000  # pictures
 SIDE = 1_024  # pixels of the longer side, at most
+MOST_BYTES = 8_000_000  # of a file: noise of SIDE x SIDE in colour has 3 MB
 OLD = 60.0  # seconds after which a temporary file is one that somebody was killed over
 
 Kind = Literal["drawing", "photo"]
@@ -106,7 +108,7 @@ def delete(identity: str) -> Removed:
     """
     path = get(identity).path
     try:
-        content = path.read_bytes()
+        content = files.read(path, MOST_BYTES)
         path.unlink()
     except OSError as error:
         raise PictureError(f"The picture {path} cannot be deleted: {error.strerror}.") from error
@@ -137,7 +139,7 @@ def find(identity: str) -> Picture | None:
         PictureError: this is no id.
     """
     path = _path(identity)
-    return _seen(path) if path.is_file() else None
+    return _seen(path) if path.exists() else None
 
 
 def get(identity: str) -> Picture:
@@ -259,13 +261,15 @@ def _seen(path: Path) -> Picture:
 def _inspected(path: Path, modified: int, size: int) -> Picture:
     """A picture, looked through once for each version of its file: every chunk has its checksum, and one says what it shows."""
     try:
-        chunks = _chunks(path.read_bytes())
+        chunks = _chunks(files.read(path, MOST_BYTES))
         text = next(data for kind, data in chunks if kind == b"tEXt" and data.startswith(_CHUNK.encode() + b"\0"))
         said = json.loads(text.partition(b"\0")[2])
         return Picture(path.stem, Words(_class(said["label"]), kind_of(said["kind"]), float(said["created"])))
     except StopIteration:
         reason = "it does not say what it shows"
-    except (OSError, ValueError, KeyError, TypeError) as error:  # a PictureError too
+    except OSError as error:
+        reason = str(error.strerror).lower()
+    except (RecursionError, ValueError, KeyError, TypeError) as error:  # a PictureError too
         reason = str(error)
     return Picture(path.stem, None, f"The picture {path.stem} is damaged: {reason}.")
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fmnist import familiarity, pictures
+from fmnist import familiarity, pictures, shipped
 from fmnist.checkpoint import checkpoints_folder, hash_file, load_weights
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES
@@ -18,7 +18,7 @@ from fmnist.home import run_folder, runs_folder
 from fmnist.models import Classifier
 from fmnist.store import Store
 
-BUNDLED = Path(__file__).parent / "assets" / "bundled.safetensors"
+BUNDLED = shipped.BUNDLED
 HESITANT = 0.5  # a best guess below this is said to be unsure
 
 
@@ -77,7 +77,7 @@ def locate(word: str, store: Store) -> Source:
     if word == "bundled":
         if not BUNDLED.exists():
             raise CheckpointError("No model is bundled with this version. Train one: `python -m fmnist train --preset reference`.")
-        return Source("bundled", BUNDLED, hash_file(BUNDLED), runs_folder() / "bundled", None)
+        return Source("bundled", BUNDLED, shipped.sha256(BUNDLED), runs_folder() / "bundled", None)
     if word.endswith(".safetensors"):
         sha256 = hash_file(Path(word))
         return Source(Path(word).name, Path(word), sha256, runs_folder() / "elsewhere" / sha256[:16], None)
@@ -111,8 +111,15 @@ def read(source: Source) -> Model:
 
 
 def predict(model: Model, images: Tensor) -> Tensor:
-    """Probabilities of images that are like the dataset's: uint8 (N, 28, 28) -> float32 (N, 10), rows sum to 1."""
-    return logits(model.network, images).softmax(1)
+    """Probabilities of images that are like the dataset's: uint8 (N, 28, 28) -> float32 (N, 10), rows sum to 1.
+
+    Raises:
+        CheckpointError: what the network answers is no number.
+    """
+    found = logits(model.network, images).softmax(1)
+    if not bool(found.isfinite().all()):
+        raise CheckpointError(f"{model.name} answers with what is no number: its weights are too large. Choose another model.")
+    return found
 
 
 def classify(model: Model, prepared: Sequence[pictures.Prepared]) -> list[Prediction]:

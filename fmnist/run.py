@@ -10,6 +10,7 @@ Life of a run:
 """
 
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fmnist import seal
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
 from fmnist.home import run_folder
@@ -192,8 +194,8 @@ _TEXTS = ("name", "note", "config", "device", "message", "environment", "preview
 
 def from_row(row: Any) -> Run:
     """A row as a Run; what cannot be read makes it a damaged one, never an exception."""
-    values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host")}
-    damage, config = _mend(values), None
+    values = {name: row[name] for name in row if name not in ("token", "crashes", "pid", "pid_started", "host", seal.COLUMN)}
+    damage, config = _mend(values) or _broken_seal(row), None
     try:
         config = _parsed(values["config"])
     except ConfigError as error:
@@ -212,7 +214,7 @@ def from_row(row: Any) -> Run:
             "config": config,
             "damage": damage,
             "environment": _json(values["environment"]) or {},
-            "preview": _json(values["preview"]),
+            "preview": _preview(values["preview"]),
             "tags": _words(values["tags"]),
             "rate_changes": changes or (),
             "process": process_of(row),
@@ -235,6 +237,13 @@ def _mend(values: dict[str, Any]) -> str | None:
     return f"What is stored as its {', '.join(wrong)} cannot be: it is of the wrong kind or out of all bounds." if wrong else None
 
 
+def _broken_seal(row: Any) -> str | None:
+    """What to say where the row is not what was written; a row of an earlier version has no seal."""
+    if row[seal.COLUMN] is None or row[seal.COLUMN] == seal.of_run(row):
+        return None
+    return "What is stored of it (settings, device, result) is not what was written: a bad disk or another program has changed it."
+
+
 def _plausible(value: Any) -> bool:
     """A number that can be a time or a count; none of them comes near a hundred billion."""
     return isinstance(value, int | float) and abs(value) < 1e11
@@ -243,7 +252,7 @@ def _plausible(value: Any) -> bool:
 def _json(text: str | None) -> dict[str, Any] | None:
     try:
         value = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -251,7 +260,7 @@ def _json(text: str | None) -> dict[str, Any] | None:
 def _words(text: str) -> tuple[str, ...]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
 
@@ -259,9 +268,26 @@ def _words(text: str) -> tuple[str, ...]:
 def _rate_changes(text: str) -> tuple[tuple[int, float], ...] | None:
     """None for what is not a list of pairs of numbers."""
     try:
-        return tuple((int(step), float(factor)) for step, factor in json.loads(text))
-    except (ValueError, TypeError):
+        changes = tuple((int(step), float(factor)) for step, factor in json.loads(text))
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return changes if all(math.isfinite(factor) for _, factor in changes) else None
+
+
+def _preview(text: str | None) -> dict[str, Any] | None:
+    """What a worker wrote of a handful of pictures; None for anything else."""
+    if (found := _json(text)) is None:
+        return None
+    try:
+        classes = range(len(found["probabilities"][0]))
+        rows = list(zip(found["images"], found["labels"], found["probabilities"], strict=True))
+        sound = all(
+            isinstance(image, int) and 0 <= image < 10_000 and label in classes and all(math.isfinite(share) for share in shares)
+            for image, label, shares in rows
+        )
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    return found if sound and isinstance(found.get("split"), str) else None
 
 
 def process_of(row: Any) -> Process | None:

@@ -125,15 +125,14 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
 
 def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[TrainState, Pace]:
     """Fresh, or from the newest checkpoint: then in the precision it was trained with, so that it goes on as if nothing had been."""
-    newest = next((found for found in store.checkpoints(run.id) if found.state), None)
-    if newest:
-        precision = device.Precision(checkpoint.position_of(run.id, newest)["precision"], "as before the interruption")
+    before = checkpoint.newest_position(store, run.id)
+    if before:
+        precision = device.Precision(before["precision"], "as before the interruption")
     else:
         store.describe(run.id, message="Testing what is fastest on this machine…")
         precision = device.choose_precision(config.precision, config.network, config.batch_size, where)
     state = TrainState(config, where, precision.name)
-    if newest:
-        checkpoint.restore(store, run.id, state, log.warning)
+    checkpoint.restore(store, run.id, state, log.warning)
     pace = choose(state)
     log.info("training %s on %s in %s (%s), from step %d", run.name, where, precision.name, precision.reason, state.step)
     log.info("its steps are %s (%s)", pace.name, pace.reason)

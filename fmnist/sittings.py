@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fmnist import seal
 from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
@@ -65,7 +66,7 @@ class Sittings(Ledger):
             if run.status != Status.RUNNING:
                 raise StoreError(f"This run was taken away from its worker: it is {run.status.value} now.")
             if steps:
-                connection.execute(sa.insert(STEPS), [{"run": run_id, **asdict(step)} for step in steps])
+                connection.execute(sa.insert(STEPS), [{"run": run_id, **seal.sealed(asdict(step))} for step in steps])
             if change:
                 connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change))
         return run.request or run.rate_request
@@ -102,7 +103,7 @@ class Sittings(Ledger):
             if seconds is not None:
                 change["seconds"] = seconds
             if epoch:
-                connection.execute(sa.insert(EPOCHS).values(run=run_id, **asdict(epoch)))
+                connection.execute(sa.insert(EPOCHS).values(run=run_id, **seal.sealed(asdict(epoch))))
                 change |= {"seconds": epoch.seconds, "images_per_second": epoch.images_per_second}
             if verdict:
                 change |= {"request": Request.STOP, "message": verdict}
@@ -153,6 +154,8 @@ class Sittings(Ledger):
             self._note(connection, run_id, kind, change["message"])
             if accuracy is not None:
                 change |= {"accuracy": accuracy, "loss": loss}
+                row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().one()
+                change[seal.COLUMN] = seal.of_run({**row, **change})
             connection.execute(update(run_id, change))
 
     def requeue_crashed(self, run_id: str, process: Process | None) -> Status:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fmnist import seal
 from fmnist.config import TrainConfig, bounds
 from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, STEPS
 from fmnist.errors import StoreError
@@ -64,23 +65,21 @@ class Store(Sittings):
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(RUNS.c.position), 0) + 1)
             ).one()
-            new = connection.execute(
-                sa.insert(RUNS)
-                .values(
-                    id=run_id or uuid.uuid4().hex,
-                    number=number,
-                    token=token,
-                    name=clean_name(name) if name else f"Run {number}",
-                    status=Status.QUEUED,
-                    config=config.model_dump_json(),
-                    device=device,
-                    position=position,
-                    created=time.time(),
-                    origin=origin,
-                    sweep=sweep,
-                )
-                .returning(RUNS.c.id)
-            ).scalar_one()
+            new = run_id or uuid.uuid4().hex
+            values = {
+                "id": new,
+                "number": number,
+                "token": token,
+                "name": clean_name(name) if name else f"Run {number}",
+                "status": Status.QUEUED,
+                "config": config.model_dump_json(),
+                "device": device,
+                "position": position,
+                "created": time.time(),
+                "origin": origin,
+                "sweep": sweep,
+            }
+            connection.execute(sa.insert(RUNS).values(**values, seal=seal.of_run(values)))
             if start and origin:
                 self._inherit(connection, new, origin, start)
             self._note(connection, new, Kind.QUEUED)
@@ -228,10 +227,10 @@ class Store(Sittings):
                 **{"device": device if device in ("cpu", "cuda", "mps") else "cpu", "created": now, "started": now, "ended": now},
                 **{"epoch": checkpoint.epoch, "step": checkpoint.step, **rest},
             }
-            connection.execute(sa.insert(RUNS).values(**values))
+            connection.execute(sa.insert(RUNS).values(**values, seal=seal.of_run(values)))
             for table, events in zip((STEPS, EPOCHS), figures, strict=True):
                 if events:
-                    connection.execute(sa.insert(table), [{"run": run_id, **asdict(event)} for event in events])
+                    connection.execute(sa.insert(table), [{"run": run_id, **seal.sealed(asdict(event))} for event in events])
             connection.execute(sa.insert(CHECKPOINTS).values(run=run_id, **asdict(checkpoint)))
             return from_row(connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().one())
 

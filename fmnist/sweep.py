@@ -15,11 +15,12 @@ from typing import Any, Literal, Self
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fmnist import search_space
+from fmnist import seal, search_space
 from fmnist.config import FIELDS, TrainConfig, in_words
 from fmnist.database import EPOCHS, RUNS, SWEEPS
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch
+from fmnist.ledger import epoch_of
 from fmnist.run import Run, Status, clean_name, from_row
 from fmnist.search_space import Domain
 from fmnist.store import Store
@@ -197,8 +198,8 @@ class Sweeps:
             figures = sa.select(EPOCHS).join(RUNS, RUNS.c.id == EPOCHS.c.run).where(ours).order_by(EPOCHS.c.epoch)
             epochs: dict[str, list[Epoch]] = {row["id"]: [] for row in rows}
             for row in connection.execute(figures).mappings():
-                values = dict(row)
-                epochs.setdefault(values.pop("run"), []).append(Epoch(**values))
+                if not seal.is_broken(row):
+                    epochs[row["run"]].append(epoch_of(row))
         return [Trial(number_of(row["token"]), from_row(row), tuple(epochs[row["id"]])) for row in rows]
 
     def change(self, sweep_id: str, **values: Any) -> Sweep:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fmnist import strays
 from fmnist.errors import StoreError
 from ui import boundary, notice, state
 from ui.labels import plain
@@ -90,5 +91,7 @@ elif "bin" in st.query_params:
     way_back("bin")
     bin_page.show()
 else:
+    if lost := strays.find(state.store()):
+        st.warning(plain(strays.words(lost)), icon=":material/folder_off:")
     is_busy = bool(state.store().running() or state.store().queue())
     st.fragment(run_every=BUSY_SECONDS if is_busy else IDLE_SECONDS)(live)(is_busy)

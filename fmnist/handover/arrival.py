@@ -1,6 +1,7 @@
 """A run or weights that somebody sends become a run like any other: checked in every way first, measured here, and named as imported."""
 
 import hashlib
+import math
 import shutil
 import uuid
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fmnist import evaluation
+from fmnist import evaluation, files
 from fmnist.checkpoint import checkpoints_folder, write_bytes
 from fmnist.config import TrainConfig
 from fmnist.data import Split
@@ -63,13 +64,9 @@ def read_file(path: Path) -> bytes:
         ReportError: it cannot be read, or is.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        return files.read(path, MOST_BYTES)
     except OSError as error:
         raise ReportError(f"The file {path} cannot be read: {error.strerror}.") from error
-    if len(content) > MOST_BYTES:
-        raise ReportError(f"The file {path} has more than {MOST_BYTES / 1e6:.0f} MB, which is the most that is read.")
-    return content
 
 
 def take_in(store: Store, content: bytes, name: str, test: Split, progress: Callable[[float], object] = lambda share: None) -> Arrived:
@@ -88,6 +85,8 @@ def take_in(store: Store, content: bytes, name: str, test: Split, progress: Call
         return Arrived(known, known=True)
     sent = _check(content, Path(name).name[:100])
     report = evaluation.evaluate(sent.network, test, progress)
+    if not math.isfinite(report.loss):
+        raise CheckpointError(f"{sent.name} holds numbers so large that its answers are none. {bundle.ADVICE}")
     run = _adopt(store, sent, sha256, report)
     return Arrived(run, remark=_doubt(sent.card, report.accuracy))
 

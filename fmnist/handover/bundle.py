@@ -5,6 +5,7 @@ import json
 import zipfile
 import zlib
 
+from fmnist import files
 from fmnist.errors import ReportError
 from fmnist.handover import metrics, weights
 from fmnist.prediction import load
@@ -47,7 +48,7 @@ def settings(run: Run) -> bytes:
 def _log(run: Run) -> bytes:
     """The end of what the worker wrote; empty for a run of the command line."""
     try:
-        return (folder(run) / "worker.log").read_bytes()[-MOST[LOG] :]
+        return files.read_end(folder(run) / "worker.log", MOST[LOG])[0]
     except OSError:
         return b""
 

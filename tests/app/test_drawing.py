@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ui.trying import drawing_files, strokes
+from fmnist.errors import PictureError
+from ui.trying import claims, drawing_files, strokes
 from ui.trying.drawing import BLACK, FILL_TONE, SIDE, Drawing, Objects, State, area_around, enclosed_by_lines
 
 STROKE = {"type": "Path", "stroke": "#ffffff", "fill": None, "path": [["M", 10, 10], ["L", 90, 90]]}
@@ -20,6 +21,12 @@ STROKE = {"type": "Path", "stroke": "#ffffff", "fill": None, "path": [["M", 10, 
 def picture(grey: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGBA", (SIDE, SIDE), (grey, grey, grey, 255)).save(file, format="PNG")
+    return file.getvalue()
+
+
+def sized(width: int, height: int, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (width, height)).save(file, format=kind)
     return file.getvalue()
 
 
@@ -175,6 +182,67 @@ def test_a_damaged_file_is_no_drawing(home: Path, content: str) -> None:
     folder = home / "runs" / "drawings"
     folder.mkdir(parents=True)
     (folder / f"{'a' * 16}.json").write_text(content)
+    assert drawing_files.find("a" * 16) is None
+
+
+DEEP = "[" * 3_000 + "]" * 3_000
+CLAIMED: dict[str, tuple[str, str]] = {  # what -> the objects, and the picture, as JSON
+    "not base64": ("[]", '"%%%"'),
+    "base64 of text": ("[]", '"aGVsbG8="'),
+    "half a picture": ("[]", json.dumps(base64.b64encode(picture(9)[:80]).decode())),
+    "a picture that is too wide": ("[]", json.dumps(base64.b64encode(sized(5_000, 4)).decode())),
+    "a header of a bomb": ("[]", json.dumps(base64.b64encode(picture(9)[:16] + b"\0\1\0\0" * 2 + picture(9)[24:]).decode())),
+    "a GIF": ("[]", json.dumps(base64.b64encode(sized(400, 400, "GIF")).decode())),
+    "a picture that is a number": ("[]", "7"),
+    "a picture that is a list": ("[]", "[1]"),
+    "a picture that is NaN": ("[]", "NaN"),
+    "a picture of 100 MB": ("[]", json.dumps("A" * 100_000_000)),
+    "objects that are a number": ("3", "null"),
+    "objects that are a text": ('"strokes"', "null"),
+    "objects that are an object": ('{"a": 1}', "null"),
+    "objects that are null": ("null", "null"),
+    "strings for strokes": ('["a", "b"]', "null"),
+    "lists for strokes": ("[[1]]", "null"),
+    "a stroke without a type": ('[{"path": []}]', "null"),
+    "a stroke at NaN": ('[{"type": "Path", "left": NaN}]', "null"),
+    "a stroke at infinity": ('[{"type": "Path", "left": -Infinity}]', "null"),
+    "a stroke at a word": ('[{"type": "Path", "left": "here"}]', "null"),
+    "a picture elsewhere": ('[{"type": "Image", "src": "http://example.org/a.png"}]', "null"),
+    "a picture elsewhere, in a group": ('[{"type": "Group", "objects": [{"type": "Image", "src": "//example.org/a.png"}]}]', "null"),
+    "a script for a picture": ('[{"type": "Image", "src": "data:text/html;base64,PGI+"}]', "null"),
+    "a damaged picture in a stroke": ('[{"type": "Image", "src": "data:image/png;base64,AAAA"}]', "null"),
+    "very deep": (DEEP, "null"),
+    "very many strokes": (json.dumps([{"type": "a"}] * 30_000), "null"),
+}
+
+
+@pytest.mark.parametrize("what", CLAIMED)
+def test_a_file_that_claims_what_no_canvas_draws_is_no_drawing(home: Path, what: str) -> None:
+    folder, (said, png) = home / "runs" / "drawings", CLAIMED[what]
+    folder.mkdir(parents=True)
+    (folder / f"{'a' * 16}.json").write_text(f'{{"objects": {said}, "png": {png}, "trace": "", "paper": false}}')
+    assert drawing_files.find("a" * 16) is None
+    assert (folder / f"{'a' * 16}.json").exists()
+    with pytest.raises(PictureError, match="Clear the canvas and draw it again"):
+        _believe(_or_none(said), _or_none(png))
+
+
+def _believe(said: object, png: object) -> None:
+    claims.objects(said)
+    claims.picture(png)
+
+
+def _or_none(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return None
+
+
+def test_a_pipe_in_the_place_of_a_drawing_is_not_waited_for(home: Path) -> None:
+    folder = home / "runs" / "drawings"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / f"{'a' * 16}.json")
     assert drawing_files.find("a" * 16) is None
 
 

@@ -446,6 +446,44 @@ def test_text_that_a_bad_disk_has_changed_damages_one_run_and_not_the_list(home:
     store.close()
 
 
+def test_a_turned_bit_in_a_figure_is_said_and_hides_no_other_run(store: Store) -> None:
+    for run in (start(store), start(store)):
+        train(store, run, 1)
+        store.end(run.id, Status.FINISHED, accuracy=0.75, loss=0.5)
+    damaged, sound = sorted(store.runs(), key=lambda run: run.number)
+    with store.database.writing() as connection:
+        connection.execute(sa.text("UPDATE steps SET loss = loss * 2 WHERE run = :id AND step = 1"), {"id": damaged.id})
+        connection.execute(sa.text("UPDATE epochs SET accuracy = 0.99 WHERE run = :id"), {"id": damaged.id})
+    for ask in (store.steps, store.epochs):
+        with pytest.raises(StoreError, match="is not what was written"):
+            ask(damaged.id)
+        assert ask(sound.id)
+    assert set(store.last_epochs()) == set(store.best_epochs()) == {sound.id}
+
+
+@pytest.mark.parametrize(
+    "change", ["accuracy = 0.9999", "device = 'cuda'", "created = created + 1024", "config = replace(config, '2', '3')"]
+)
+def test_a_turned_bit_in_the_settings_or_the_result_of_a_run_damages_it(store: Store, change: str) -> None:
+    run = start(store)
+    store.end(run.id, Status.STOPPED, accuracy=0.75, loss=0.5)
+    store.rename(run.id, "Another name")
+    store.tag([run.id], add=["lunch"])
+    assert store.get(run.id).damage is None, "what a person may change is not sealed"
+    overwrite(store, change)
+    assert "not what was written" in (store.get(run.id).damage or "")
+
+
+def test_a_row_of_an_earlier_version_has_no_seal_and_is_believed(store: Store) -> None:
+    run = start(store)
+    train(store, run, 1)
+    overwrite(store, "seal = NULL")
+    with store.database.writing() as connection:
+        connection.execute(sa.text("UPDATE epochs SET seal = NULL, accuracy = 0.5"))
+    assert store.get(run.id).damage is None
+    assert store.epochs(run.id)[0].accuracy == 0.5
+
+
 # ---- places ----
 
 

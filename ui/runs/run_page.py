@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from fmnist import files
 from fmnist.config import FIELDS, TrainConfig, group, in_words, nearest_preset
 from fmnist.run import Run, Status, folder
 from ui import state
@@ -104,16 +105,14 @@ def _log(run: Run) -> None:
 def _log_tail(run: Run) -> None:
     path = folder(run) / "worker.log"
     try:
-        with path.open("rb") as file:
-            whole = file.seek(0, 2)
-            file.seek(max(0, whole - LOG_BYTES))
-            text = file.read().decode("utf-8", "replace")
+        end, whole = files.read_end(path, LOG_BYTES)
     except FileNotFoundError:
         st.caption("No log yet: no process has worked on this run.")
         return
     except OSError as error:
         st.warning(plain(f"The log {path} cannot be read: {error.strerror}."))
         return
+    text = end.decode("utf-8", "replace")
     if whole > LOG_BYTES:
         st.caption(f"The last {size(LOG_BYTES)} of {size(whole)}. The whole log is {plain(str(path))}.")
         text = text.partition("\n")[2]

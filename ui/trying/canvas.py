@@ -1,15 +1,16 @@
 """The canvas and its tools."""
 
-import base64
 import json
 from dataclasses import dataclass
 
 import streamlit as st
 from PIL import Image
 
+from fmnist.errors import PictureError
 from ui import choices
-from ui.trying import drawing_files, picks, start_picture, strokes
-from ui.trying.drawing import SIDE, Drawing, State
+from ui.labels import plain
+from ui.trying import claims, drawing_files, picks, start_picture, strokes
+from ui.trying.drawing import SIDE, Drawing, Objects, State
 from ui.trying.judgement import Picture
 from ui.trying.picks import Pick
 
@@ -145,16 +146,29 @@ def _receive_quietly() -> None:
 def _receive() -> bool:
     """Take what the canvas has sent. Returns whether it must be drawn again."""
     drawn, sent = st.session_state["try.drawing"], (st.session_state.get(KEY) or {}).get("drawing")
-    if not sent or not sent.get("data") or st.session_state.get("try.seen") == (sent["data"], len(sent["raw"]["objects"])):
+    if not isinstance(sent, dict) or not sent.get("data"):
         return False
-    st.session_state["try.seen"] = (sent["data"], len(sent["raw"]["objects"]))
-    before, objects = drawn.revision, drawn.received(sent["raw"]["objects"])
+    raw = sent.get("raw")
+    claimed = raw.get("objects") if isinstance(raw, dict) else None
+    mark = (sent["data"], len(claimed) if isinstance(claimed, list) else 0)
+    if st.session_state.get("try.seen") == mark:
+        return False
+    st.session_state["try.seen"] = mark
+    try:
+        return _take(drawn, claims.objects(claimed), claims.picture(sent["data"]))
+    except PictureError as error:
+        st.toast(plain(str(error)), icon=":material/block:")
+        return False
+
+
+def _take(drawn: Drawing, sent: Objects, png: bytes) -> bool:
+    before, objects = drawn.revision, drawn.received(sent)
     if objects is None:
         return False
     if st.session_state.get("try.tool") == "bucket" and len(objects) > len(json.loads(drawn.now.objects)):
         drawn.pour(objects[-1], st.session_state["try.shade"])
     else:
-        drawn.drawn(objects, base64.b64decode(sent["data"].partition("base64,")[2]))
+        drawn.drawn(objects, png)
     if len(drawn.now.objects) > MOST_CHARACTERS:
         drawn.flatten()
     return drawn.revision != before

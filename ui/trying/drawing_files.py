@@ -1,7 +1,6 @@
 """Drawings on the disk, so that reloading the page does not lose them: `runs/drawings/<id>.json`, a few hundred and for a month."""
 
 import base64
-import binascii
 import json
 import logging
 import re
@@ -9,12 +8,15 @@ import secrets
 import time
 from pathlib import Path
 
+from fmnist import files
 from fmnist.home import runs_folder
+from ui.trying import claims
 from ui.trying.drawing import Drawing, State, flattened
 
 MOST = 300  # drawings; the oldest go first
 MOST_SECONDS = 30 * 86_400.0
 MOST_BYTES = 1_000_000  # of a file: longer drawings are kept as one picture
+MOST_READ = 3 * claims.MOST_CHARACTERS  # of a file, whoever has written it
 log = logging.getLogger(__name__)
 
 
@@ -44,13 +46,13 @@ def find(drawing_id: str) -> Drawing | None:
     if not re.fullmatch(r"[0-9a-f]{16}", drawing_id):
         return None
     try:
-        said = json.loads(_path(drawing_id).read_text(encoding="utf-8"))
-        png = base64.b64decode(said["png"]) if said["png"] else None
-        state = State(json.dumps(list(said["objects"])), png, base64.b64decode(said["trace"]))
+        said = json.loads(files.read(_path(drawing_id), MOST_READ))
+        png, trace = (claims.picture(said[name]) if said[name] else None for name in ("png", "trace"))
+        state = State(json.dumps(claims.objects(said["objects"])), png, trace or b"")
         return Drawing(drawing_id, bool(said["paper"]), [State(), state], 1)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("the drawing %s cannot be read: %s", drawing_id, error)
         return None
 
