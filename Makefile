@@ -70,10 +70,11 @@ $(VENV)/data-ready: | $(VENV)/app-ready
 	@$(RUN) -m fmnist data >/dev/null  # each step is said on standard error
 	@touch $@
 
-packages:  # Debian's chromium and PostgreSQL, for the tests; without them the tests that need them are skipped
+packages:  # Debian's chromium, PostgreSQL and faketime, for the tests; without them the tests that need them are skipped
 	@missing=; \
 	command -v chromium >/dev/null || missing=chromium; \
 	command -v /usr/lib/postgresql/*/bin/initdb initdb >/dev/null || missing="$$missing postgresql"; \
+	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
 	  echo "Installing Debian's $$missing ..."; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null; \

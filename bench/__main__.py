@@ -10,6 +10,7 @@ import time
 from bench import (
     figures,
     first_page,
+    load,
     memory,
     page_actions,
     pictures,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "page-actions": page_actions.run,
     "runs-page": runs_page.run,
     "training-and-pages": training_and_pages.run,
+    "load": load.run,
     "pictures": pictures.run,
     "prediction": prediction.run,
     "try-page": try_page.run,
@@ -44,13 +46,17 @@ LONG = {"time-to-accuracy"}  # most of an hour: only when it is named
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all but the long ones if none is named")
-    names = parser.parse_args().names or [name for name in BENCHMARKS if name not in LONG]
+    parser.add_argument("--sessions", type=int, default=10, help="of load: how many visitors there are at a time")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of load: how long they stay")
+    options = parser.parse_args()
+    names = options.names or [name for name in BENCHMARKS if name not in LONG]
+    sizes = {"load": {"sessions": options.sessions, "minutes": options.minutes}}
     figures.RESULTS.mkdir(exist_ok=True)
     machine = device.describe(device.resolve("auto"))
     for name in names:
         print(f"== {name}")  # noqa: T201 - the output of a command
         begun = time.monotonic()
-        result = {"date": time.strftime("%Y-%m-%d"), "machine": machine, **BENCHMARKS[name]()}
+        result = {"date": time.strftime("%Y-%m-%d"), "machine": machine, **BENCHMARKS[name](**sizes.get(name, {}))}
         (figures.RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
         print(f"({time.monotonic() - begun:.0f} s)")  # noqa: T201
     figures.write()

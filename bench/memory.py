@@ -47,7 +47,7 @@ def _dashboard() -> dict[str, Any]:
     """The server's memory in MB: with one visitor who was answered once, and with as many more as SESSIONS, who were answered too."""
     with sync_playwright() as playwright, dashboard() as url:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        server = _server(url)
+        server = server_process(url)
         _visit(browser, url)
         _visit(browser, url)  # what the first visitor alone needs is there, and what a second needs too
         rest, later = _memory(server), []
@@ -58,7 +58,7 @@ def _dashboard() -> dict[str, Any]:
     return {"at_rest": rest, "later": later, "session_mb": round((later[-1]["pss_mb"] - rest["pss_mb"]) / SESSIONS, 2)}
 
 
-def _server(url: str) -> psutil.Process:
+def server_process(url: str) -> psutil.Process:
     """The process that answers at an address."""
     port = f"--server.port={url.rpartition(':')[2]}"
     return next(child for child in psutil.Process().children() if port in child.cmdline())

@@ -24,9 +24,14 @@ def last_deletion(binned: Sequence[Run]) -> list[Run]:
 
 
 def clear(store: Store) -> None:
-    """Remove for good what lies in the bin for too long. A run that cannot be removed is said in the log, and left for the next time."""
+    """Remove for good what lies in the bin for too long. A run that cannot be removed is said in the log, and left for the next time.
+
+    The wall clock alone is not believed, because one that is years ahead would empty the bin: as much time must lie between the deletion
+    and the last thing that befell any run.
+    """
     try:
-        old = [run for run in store.binned() if run.binned is not None and time.time() - run.binned > KEPT_SECONDS]
+        now = min(time.time(), store.last_happening())
+        old = [run for run in store.binned() if run.binned is not None and now - run.binned > KEPT_SECONDS]
     except StoreError as error:
         log.error("the bin is not looked at: %s", error)
         return

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from fmnist import files
 from fmnist.config import TrainConfig, parse
-from fmnist.errors import CheckpointError, ConfigError, StoreError
+from fmnist.errors import CheckpointError, ConfigError, DivergedError, StoreError
 from fmnist.home import run_folder
 from fmnist.models import NETWORKS, Classifier, build
 from fmnist.run import Checkpoint
@@ -43,10 +43,13 @@ def save(run_id: str, state: TrainState) -> Checkpoint:
     """Write a checkpoint of a training; it counts only when `Store.commit` has been told.
 
     Raises:
+        DivergedError: the weights are not finite; nobody could predict or go on with them.
         OSError: the disk is full or read-only; what was there before is untouched.
     """
     name = f"step-{state.step:08d}"
     weights = {key: value.detach().cpu() for key, value in state.evaluated.state_dict().items()}
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise DivergedError((state.step - 1) // state.config.steps_per_epoch + 1, state.step)
     # Without an average the weights that predict are the ones that are trained: they need not be stored twice.
     rest = {key: value for key, value in state.tensors().items() if state.average or not key.startswith("model.")}
     folder = checkpoints_folder(run_id)
@@ -54,6 +57,11 @@ def save(run_id: str, state: TrainState) -> Checkpoint:
     weights_sha256 = write_tensors(folder / f"{name}.weights.safetensors", weights, card(state.config))
     state_sha256 = write_tensors(folder / f"{name}.state.safetensors", rest, {"position": json.dumps(state.position())})
     return Checkpoint(state.step, state.epoch, f"{name}.weights.safetensors", weights_sha256, f"{name}.state.safetensors", state_sha256)
+
+
+def size(state: TrainState) -> int:
+    """Bytes that a checkpoint of a training takes, to within its headers."""
+    return sum(value.nbytes for value in (*state.tensors().values(), *(state.evaluated.state_dict().values() if state.average else ())))
 
 
 def card(config: TrainConfig) -> dict[str, str]:

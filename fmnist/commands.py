@@ -99,6 +99,7 @@ def summary(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 2),
         "images_per_second": round(images / run.seconds, 1) if run.seconds else None,
         "test": {"accuracy": run.accuracy, "loss": run.loss},
+        "inexact": run.inexact,
         "tags": list(run.tags),
         "folder": str(folder(run)),
     }

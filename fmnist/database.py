@@ -1,9 +1,9 @@
 """The database of the run store: its tables, and transactions that mean what they say, on SQLite and PostgreSQL.
 
 `runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
-epoch), `checkpoints` (the files in the run folder and their SHA-256), `happenings` (what befell a run, and when) and `sweeps` (searches,
-whose trials are runs). Why it is so: docs/decisions/0005. A column that a later version adds may be NULL or has a `server_default`:
-databases of earlier versions get it when they are opened.
+epoch), `checkpoints` (the files in the run folder and their SHA-256), `happenings` (what befell a run, and when), `sittings` (where and
+with what each process computed it) and `sweeps` (searches, whose trials are runs). Why it is so: docs/decisions/0005. A column that a
+later version adds may be NULL or has a `server_default`: databases of earlier versions get it when they are opened.
 """
 
 from collections.abc import Iterator
@@ -61,6 +61,7 @@ RUNS = sa.Table(
     sa.Column("rate_changes", sa.Text, nullable=False, server_default="[]"),  # JSON: [[step, factor], ...], see docs/decisions/0016
     sa.Column("rate_request", sa.Double),
     sa.Column(seal.COLUMN, sa.BigInteger),
+    sa.Column("inexact", sa.Text),
 )
 
 
@@ -110,6 +111,14 @@ HAPPENINGS = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("words", sa.Text),
+)
+SITTINGS = sa.Table(
+    "sittings",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.String(32), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
 )
 SWEEPS = sa.Table(
     "sweeps",
@@ -196,6 +205,9 @@ class Database:
 
     def _complaint(self, error: DBAPIError) -> str:
         place, reason = self._engine.url.render_as_string(hide_password=True), " ".join(str(error.orig).split())
+        for words, state in (("disk is full", "full"), ("readonly database", "read-only")):  # SQLite's
+            if words in reason:
+                return f"The disk is {state}: the run store at {place} could not be written. Mend that, then try again."
         on_disk = self._engine.dialect.name == "sqlite"
         if on_disk and (advice := database_file.advice(reason)):
             return f"The run store at {place} cannot be read: {reason}. {advice}"

@@ -53,6 +53,7 @@ def describe(device: str) -> dict[str, Any]:
     return {
         "device": device,
         "name": name,
+        **({"kernels": torch.backends.cpu.get_cpu_capability()} if device == "cpu" else {}),  # ATEN_CPU_CAPABILITY names others
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),

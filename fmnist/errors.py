@@ -4,6 +4,7 @@ FmnistError
 ├── ConfigError       a hyperparameter, or two that do not fit together
 ├── DataError         the dataset: missing, damaged, not to be fetched
 ├── CheckpointError   weights or resume state: missing, damaged, of another network
+├── DiskError         no room for a checkpoint, or the disk is read-only
 ├── StoreError        the run store: unreachable, unknown run, an action that its status does not allow
 ├── PictureError      a person's picture that cannot be read
 ├── ReportError       a result that cannot be written where it should
@@ -27,6 +28,10 @@ class DataError(FmnistError, OSError):
 
 class CheckpointError(FmnistError, OSError):
     """A checkpoint is missing, damaged, or belongs to another network."""
+
+
+class DiskError(FmnistError, OSError):
+    """What has to be written has no room."""
 
 
 class StoreError(FmnistError, RuntimeError):

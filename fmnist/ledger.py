@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fmnist import seal
-from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS, Database
+from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, SITTINGS, STEPS, Database
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step, Stretch
+from fmnist.exactness import Sitting
 from fmnist.home import database_url
-from fmnist.run import Checkpoint, Happening, Run, Status, from_row
+from fmnist.run import Checkpoint, Happening, Run, Status, from_row, json_object
 
 KEPT = RUNS.c.binned.is_(None)
 WAITING = sa.and_(RUNS.c.status == Status.QUEUED, KEPT)
@@ -162,7 +163,21 @@ class Ledger:
         with self._database.reading() as connection:
             return [Happening(**row) for row in connection.execute(query).mappings()]
 
+    def last_happening(self) -> float:
+        """When something befell any run for the last time, wall clock; 0 if nothing ever did."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(HAPPENINGS.c.at).order_by(HAPPENINGS.c.id.desc()).limit(1)).scalar() or 0.0
+
+    def sittings(self, run_id: str) -> list[Sitting]:
+        """Where and with what each process computed a run, the first one first; empty for a run of an earlier version."""
+        with self._database.reading() as connection:
+            return self._sittings(connection, run_id)
+
     # ---- inside ----------------------------------------------------------------------------------------------------------------
+
+    def _sittings(self, connection: Connection, run_id: str) -> list[Sitting]:
+        query = sa.select(SITTINGS.c.step, SITTINGS.c.environment).where(SITTINGS.c.run == run_id).order_by(SITTINGS.c.id)
+        return [Sitting(row.step, json_object(row.environment) or {}) for row in connection.execute(query)]
 
     def _with_token(self, connection: Connection, token: str) -> Run | None:
         row = connection.execute(sa.select(RUNS).where(RUNS.c.token == token)).mappings().first()

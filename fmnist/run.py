@@ -55,6 +55,7 @@ class Kind(StrEnum):
     STARTED = "started"  # a process has taken it
     REWOUND = "rewound"  # goes on from a checkpoint, behind which something was lost
     RATE = "rate"  # another learning rate from a step on
+    INEXACT = "inexact"  # goes on under other conditions: see fmnist.exactness
     RESUMED = "resumed"
     INTERRUPTED = "interrupted"  # its process had to go, and kept it to the step
     CRASHED = "crashed"
@@ -120,6 +121,7 @@ class Run:
     continues: int | None  # the step of its origin from whose checkpoint it began; None: from fresh weights
     rate_changes: tuple[tuple[int, float], ...]  # (step, factor): from this step on (0 = the first) the schedule times the factor
     rate_request: float | None  # the factor that a person asked for, until a worker has taken it over
+    inexact: str | None  # where and why it is not what it would have been without its interruptions; None: it is, bit for bit
     process: Process | None
 
     @property
@@ -189,7 +191,7 @@ _NUMBERS = {  # what stands in the place of a number that is none
     **dict.fromkeys(("number", "position", "created", "epoch", "step", "seconds", "restarts"), 0),
     **dict.fromkeys(("started", "ended", "images_per_second", "accuracy", "loss", "archived", "binned")),
 }
-_TEXTS = ("name", "note", "config", "device", "message", "environment", "preview", "tags", "origin", "sweep")
+_TEXTS = ("name", "note", "config", "device", "message", "environment", "preview", "tags", "origin", "sweep", "inexact")
 
 
 def from_row(row: Any) -> Run:
@@ -213,7 +215,7 @@ def from_row(row: Any) -> Run:
             "request": request,
             "config": config,
             "damage": damage,
-            "environment": _json(values["environment"]) or {},
+            "environment": json_object(values["environment"]) or {},
             "preview": _preview(values["preview"]),
             "tags": _words(values["tags"]),
             "rate_changes": changes or (),
@@ -249,7 +251,8 @@ def _plausible(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e11
 
 
-def _json(text: str | None) -> dict[str, Any] | None:
+def json_object(text: str | None) -> dict[str, Any] | None:
+    """None for what is none."""
     try:
         value = json.loads(text) if text else None
     except (ValueError, RecursionError):
@@ -276,7 +279,7 @@ def _rate_changes(text: str) -> tuple[tuple[int, float], ...] | None:
 
 def _preview(text: str | None) -> dict[str, Any] | None:
     """What a worker wrote of a handful of pictures; None for anything else."""
-    if (found := _json(text)) is None:
+    if (found := json_object(text)) is None:
         return None
     try:
         classes = range(len(found["probabilities"][0]))

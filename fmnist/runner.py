@@ -4,7 +4,6 @@ The worker process of the dashboard and the command line both call `train`. What
 sentence, or, if the process is killed, is found and requeued by whoever supervises the store.
 """
 
-import errno
 import gc
 import logging
 import threading
@@ -16,11 +15,11 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, evaluation, history, memory, revision, sweeping
+from fmnist import checkpoint, data, device, disk, evaluation, history, memory, revision, sweeping
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
-from fmnist.errors import DivergedError, FmnistError, StoreError
+from fmnist.errors import DiskError, DivergedError, FmnistError, StoreError
 from fmnist.events import Done, Epoch, Step
 from fmnist.pace import Pace, choose
 from fmnist.run import Request, Run, Status
@@ -82,19 +81,31 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
         sentence = Status.DIVERGED, str(error)
     except StoreError as error:
         sentence = Status.PAUSED, f"{error} Resume when that is mended."
+    except DiskError as error:
+        sentence = Status.PAUSED, str(error)
     except FmnistError as error:
         sentence = Status.FAILED, str(error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if not (words := disk.sentence(error)):
             raise
-        sentence = Status.PAUSED, f"The disk cannot be written: {error.strerror}. Make room, then resume: the last checkpoint is whole."
+        sentence = Status.PAUSED, words
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         traceback.clear_frames(error.__traceback__)  # an exception in flight keeps the tensors of its frames alive
         sentence = Status.FAILED, _out_of_memory(run)
     log.error("%s: %s", sentence[0].value, sentence[1])
-    store.end(run.id, *sentence)
+    _end(store, run, *sentence)
+
+
+def _end(store: Store, run: Run, status: Status, words: str) -> None:
+    """Say how it ended; on a full disk there is room for that in the reserve."""
+    try:
+        store.end(run.id, status, words)
+    except StoreError:
+        if not disk.use_reserve():
+            raise
+        store.end(run.id, status, words)
 
 
 def _out_of_memory(run: Run) -> str:
@@ -113,6 +124,7 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
     """The state to go on from, how its steps are made, and the splits on its device."""
     if run.config is None or run.damage:
         raise StoreError(run.damage or "The config of this run is damaged.")
+    disk.keep_reserve()
     store.describe(run.id, message="Checking the images…")
     dataset = data.load(say=log.info)
     train_split, validation = data.hold_out(dataset.train, run.config)
@@ -120,6 +132,7 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
     where = device.resolve(run.device)
     device.prepare(where)
     state, pace = _state(store, run, run.config, where)
+    disk.check_room(checkpoint.size(state))
     return state, pace, train_split.to(where), monitor.to(where)
 
 
@@ -140,9 +153,15 @@ def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[Tra
     state.rate_changes = run.rate_changes
     if run.rate_request:
         _change_rate(store, run, state, run.rate_request)
-    chosen = {"precision": precision.name, "precision_reason": precision.reason, "steps": pace.name, "steps_reason": pace.reason}
-    store.describe(run.id, message=None, environment={**device.describe(where), **chosen, **revision.describe()})
+    if changed := store.settle(run.id, _environment(where, precision, pace)):
+        log.warning("not exact: it goes on %s", changed)
     return state, pace
+
+
+def _environment(where: str, precision: device.Precision, pace: Pace) -> dict[str, Any]:
+    """All that the numbers of this sitting depend on, beside the config and the images."""
+    chosen = {"precision": precision.name, "precision_reason": precision.reason, "steps": pace.name, "steps_reason": pace.reason}
+    return {**device.describe(where), **chosen, **revision.describe(), "code": revision.code()}
 
 
 def _change_rate(store: Store, run: Run, state: TrainState, factor: float) -> None:
@@ -191,6 +210,8 @@ def _follow(
             if not between_epochs:
                 store.commit(run.id, checkpoint.save(run.id, state), seconds=state.seconds)
             return ({Request.PAUSE: Status.PAUSED, Request.STOP: Status.STOPPED}[request], None) if request else (then, _INTERRUPTED)
+        if isinstance(event, Epoch):
+            disk.check_room(checkpoint.size(state))
     raise AssertionError("fit ends with Done")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fmnist import seal
-from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, STEPS
+from fmnist import exactness, seal
+from fmnist.database import CHECKPOINTS, EPOCHS, HAPPENINGS, RUNS, SITTINGS, STEPS
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
+from fmnist.exactness import Sitting
 from fmnist.ledger import WAITING, Ledger, unknown
 from fmnist.run import Checkpoint, Kind, Process, Request, Run, Status, from_row, process_of
 
@@ -138,6 +139,26 @@ class Sittings(Ledger):
             change["environment"] = json.dumps(environment, allow_nan=False)
         self._change(run_id, **change)
 
+    def settle(self, run_id: str, environment: dict[str, Any]) -> str | None:
+        """Say where and with what a sitting computes, from the step on that the run has reached.
+
+        Returns:
+            What of it is not as it was before, which is then an event of the run; None if the run goes on exactly.
+        """
+        stored = json.dumps(environment, allow_nan=False)
+        with self._database.writing() as connection:
+            run, sittings = self._row(connection, run_id), self._sittings(connection, run_id)
+            if run.step and not sittings:  # begun by an earlier version, which kept the last environment alone
+                sittings = [Sitting(0, run.environment)]
+                connection.execute(sa.insert(SITTINGS).values(run=run_id, step=0, environment=json.dumps(run.environment)))
+            connection.execute(sa.insert(SITTINGS).values(run=run_id, step=run.step, environment=stored))
+            sittings.append(Sitting(run.step, environment))
+            if changed := exactness.change(sittings):
+                self._note(connection, run_id, Kind.INEXACT, f"Not exact: it goes on {changed}")
+            inexact = exactness.sentence(sittings)
+            connection.execute(update(run_id, {"message": None, "environment": stored, "inexact": inexact}))
+        return changed
+
     def end(
         self, run_id: str, status: Status, message: str | None = None, *, accuracy: float | None = None, loss: float | None = None
     ) -> None:
@@ -158,11 +179,12 @@ class Sittings(Ledger):
                 change[seal.COLUMN] = seal.of_run({**row, **change})
             connection.execute(update(run_id, change))
 
-    def requeue_crashed(self, run_id: str, process: Process | None) -> Status:
+    def requeue_crashed(self, run_id: str, process: Process | None, why: str = "Its process was killed") -> Status:
         """A running run whose process is gone goes back to the head of the queue, or fails after too many crashes in a row.
 
         Args:
             process: who was seen to be gone; nothing happens if somebody else has taken the run since.
+            why: the beginning of a sentence.
 
         Returns:
             The status that the run has now.
@@ -172,7 +194,7 @@ class Sittings(Ledger):
             if row is None or row["status"] != Status.RUNNING or process_of(row) != process:
                 return from_row(row).status if row else Status.CANCELLED
             change: dict[str, Any] = {**_NO_SITTING, "crashes": row["crashes"] + 1}
-            self._note(connection, run_id, Kind.CRASHED)
+            self._note(connection, run_id, Kind.CRASHED, why)
             if request := from_row(row).request:
                 change |= self._obey(connection, run_id, request)
             elif row["crashes"] + 1 >= RESTART_LIMIT:
@@ -184,7 +206,7 @@ class Sittings(Ledger):
                 head = sa.select(sa.func.min(RUNS.c.position) - 1).scalar_subquery()
                 change |= in_status(Status.QUEUED) | {
                     "position": head,
-                    "message": "Its process was killed; it goes on from its last checkpoint.",
+                    "message": f"{why}; it goes on from its last checkpoint.",
                 }
             if change["status"] != Status.QUEUED:
                 self._note(connection, run_id, Kind(change["status"]), change.get("message"))

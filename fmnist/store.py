@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from fmnist import seal
 from fmnist.config import TrainConfig, bounds
-from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, STEPS
+from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, SITTINGS, STEPS
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
 from fmnist.ledger import KEPT, WAITING
@@ -249,6 +249,10 @@ class Store(Sittings):
             rows = sa.select(sa.literal(run_id), *others).where(table.c.run == origin, table.c.step <= start.step)
             connection.execute(sa.insert(table).from_select(["run", *(column.name for column in others)], rows))
         connection.execute(sa.insert(CHECKPOINTS).values(run=run_id, **asdict(start)))
+        for sitting in self._sittings(connection, origin):
+            if sitting.step < start.step:
+                values = {"run": run_id, "step": sitting.step, "environment": json.dumps(sitting.environment)}
+                connection.execute(sa.insert(SITTINGS).values(**values))
         before = self._row(connection, origin)
         changes = [change for change in before.rate_changes if change[0] < start.step]
         reached = {"step": start.step, "epoch": start.epoch, "seconds": before.seconds, "continues": start.step}

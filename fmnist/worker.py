@@ -12,6 +12,7 @@ import sys
 import threading
 
 from fmnist import tuning
+from fmnist.errors import StoreError
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.run import Run, Status, folder
 from fmnist.store import Store
@@ -31,7 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: interrupted.set())
     if options.lifeline:
         threading.Thread(target=_watch_lifeline, args=(interrupted,), daemon=True).start()
-    return work(options.device, interrupted)
+    try:
+        return work(options.device, interrupted)
+    except (StoreError, OSError) as error:  # a disk that is full or read-only: the run waits in the store for a better time
+        log.error("the worker goes: %s", error)
+        return 1
 
 
 def work(device: str, interrupted: threading.Event) -> int:
@@ -53,6 +58,8 @@ def _train(store: Store, run: Run, interrupted: threading.Event) -> int:
         from fmnist import runner
 
         runner.train(store, run, interrupted)
+    except StoreError:
+        raise  # not even the end could be written down
     except Exception as error:
         log.exception("the training failed")
         store.end(run.id, Status.FAILED, f"An unexpected error: {error}. The log of the run has the details.")

@@ -3,6 +3,7 @@
 Where PostgreSQL or chromium is not installed, the tests that need it are skipped and say why; in CI that is a failure.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -150,3 +151,67 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Disk:
+    """A small disk of its own (ext4 in a file, mounted by a loop device), to be filled, and to become read-only by a real error.
+
+    Args:
+        place: the folder where it is mounted.
+        image: the file that it lies in.
+    """
+
+    def __init__(self, place: Path, image: Path, megabytes: int) -> None:
+        self.place, self._image, self._ballast = place, image, place / "ballast"
+        place.mkdir(parents=True)
+        with image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        self._run("mkfs.ext4", "-q", "-m", "0", str(image))
+        self.mount()
+
+    def mount(self) -> None:
+        self._run("mount", "-o", "loop,errors=remount-ro", str(self._image), str(self.place))
+
+    def unmount(self) -> None:
+        self._run("umount", str(self.place))
+
+    def fill(self) -> None:
+        """Write until there is no room for a single byte."""
+        with self._ballast.open("ab", buffering=0) as file:
+            for size in (1 << 20, 1 << 12, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"x" * size)
+
+    def empty(self) -> None:
+        """Give back what `fill` took."""
+        self._ballast.unlink()
+
+    def fail(self) -> None:
+        """From now on nothing can be written, whatever is open: the kernel reacts to an error of the file system."""
+        device = subprocess.run(["findmnt", "-no", "SOURCE", str(self.place)], check=True, capture_output=True, text=True).stdout.strip()
+        Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error").write_text("a test\n", encoding="utf-8")
+
+    def mend(self) -> None:
+        """Check and mount it anew; nobody may have a file open."""
+        self.unmount()
+        subprocess.run(["e2fsck", "-fy", str(self._image)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        self.mount()
+
+    @staticmethod
+    def _run(*command: str) -> None:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"A disk of its own needs root and a loop device; {command[0]} says: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """An empty FMNIST_HOME on a disk of 24 MB; the dataset of the real home is reachable in it."""
+    real_data = data_folder()
+    made = Disk(tmp_path / "disk", tmp_path / "image", 24)
+    (made.place / "data").symlink_to(real_data)
+    monkeypatch.setenv("FMNIST_HOME", str(made.place))
+    monkeypatch.delenv("FMNIST_DB", raising=False)
+    yield made
+    subprocess.run(["umount", "--lazy", str(made.place)], check=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
-from ui import boundary, places
+from ui import boundary, places, view_only
 
 ASSETS = Path(__file__).parent / "assets"
 # The icons stand in the titles: a page's own `icon` would become the tab's icon for a moment, which browsers fetch from Google.
@@ -63,6 +63,7 @@ page = st.navigation(PAGES)
 st.set_page_config(page_title=f"{page.title.rpartition(': ')[2]} · Fashion-MNIST studio", page_icon=ASSETS / "icon.svg", layout="wide")
 st.logo(ASSETS / "wordmark.svg", size="large", icon_image=ASSETS / "icon.svg")
 try:
+    view_only.show()
     page.run()
 except FragmentHandledException:  # shown already, where the fragment stands
     raise

@@ -2,17 +2,19 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from fmnist import sweeping
-from fmnist.errors import StoreError
+from fmnist import disk, sweeping
+from fmnist.errors import DiskError, StoreError
 from fmnist.home import home
 from fmnist.liveness import device_lock, find, is_held, run_lock, this_host
 from fmnist.run import Request, Run
@@ -21,6 +23,7 @@ from fmnist.store import Store
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 OBEY_SECONDS = 20.0  # a worker that has not obeyed a cancellation by then is killed
+KILLED = "Its process was killed by the system, likely for lack of memory"
 CLOSE_SECONDS = 20.0  # a worker that has not saved its run by then is killed when the dashboard closes
 
 
@@ -40,6 +43,7 @@ class Supervisor:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._workers: dict[str, _Worker] = {}
+        self._killed: set[int] = set()  # workers that ended by SIGKILL
         self._asked: dict[str, float] = {}  # run id -> when its cancellation was first seen here
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
@@ -67,11 +71,16 @@ class Supervisor:
         """One round: bury the dead, requeue what they left, kill the disobedient, let sweeps propose, start workers for what waits."""
         for device, worker in list(self._workers.items()):
             if worker.process.poll() is not None:
+                if worker.process.returncode == -signal.SIGKILL:
+                    self._killed.add(worker.process.pid)
                 _let_go(worker)
                 del self._workers[device]
-        self._kill_disobedient(requeue_dead(self._store))
+        self._kill_disobedient(requeue_dead(self._store, self._killed))
         sweeping.advance_all(self._store)
-        for device in {run.device for run in self._store.queue()}:
+        waiting = {run.device for run in self._store.queue()}
+        if waiting and (why := disk.obstacle()):
+            raise DiskError(why)
+        for device in waiting:
             if device not in self._workers and not is_held(device_lock(device)):
                 self._workers[device] = _start(device, self._store.url)
 
@@ -99,12 +108,17 @@ class Supervisor:
                 _kill(found)
 
 
-def requeue_dead(store: Store) -> list[Run]:
-    """Put the runs whose process is gone back into the queue; returns those that were running, the dead among them."""
+def requeue_dead(store: Store, killed: Collection[int] = ()) -> list[Run]:
+    """Put the runs whose process is gone back into the queue; returns those that were running, the dead among them.
+
+    Args:
+        killed: pids of workers that are known to have ended by SIGKILL.
+    """
     running = store.running()
     for run in running:
         if _is_dead(run):
-            status = store.requeue_crashed(run.id, run.process)
+            by_system = run.process is not None and run.process.pid in killed
+            status = store.requeue_crashed(run.id, run.process, KILLED if by_system else "Its process was killed")
             log.warning("the process of %s is gone; the run is %s now", run.id, status.value)
     return running
 

@@ -12,6 +12,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     Kind.STARTED: ("blue", "Taken up by a process"),
     Kind.REWOUND: ("orange", "Back to the last checkpoint"),
     Kind.RATE: ("violet", "Learning rate changed"),
+    Kind.INEXACT: ("orange", "Not exact from here on"),
     Kind.RESUMED: ("blue", "Resumed"),
     Kind.INTERRUPTED: ("orange", "Interrupted, and put back into the queue"),
     Kind.CRASHED: ("red", "Its process was killed or crashed"),

@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist import files
+from fmnist import exactness, files
 from fmnist.config import FIELDS, TrainConfig, group, in_words, nearest_preset
+from fmnist.exactness import Sitting
 from fmnist.run import Run, Status, folder
 from ui import state
 from ui.labels import ago, duration, moment, percent, plain, size
@@ -81,7 +82,7 @@ def _setting(config: TrainConfig, field: str, changed: dict[str, tuple[Any, Any]
 # ---- environment, log, checkpoints ---------------------------------------------------------------------------------------------------
 
 
-_FACTS = {"name": "Processor", "torch": "PyTorch", "commit": "Commit of this code"}
+_FACTS = {"name": "Processor", "torch": "PyTorch", "commit": "Commit of this code", "code": "Hash of this code"}
 
 
 def _environment(run: Run) -> None:
@@ -92,9 +93,21 @@ def _environment(run: Run) -> None:
         "Ended": moment(run.ended),
         "Training time": duration(run.seconds),
         "Folder": str(folder(run)),
-        **{_FACTS.get(key, key.capitalize().replace("_", " ")): str(value) for key, value in run.environment.items()},
+        **{_fact(key): str(value) for key, value in run.environment.items()},
     }
     st.table({plain(key): plain(value) for key, value in facts.items()}, border="horizontal")
+    if len(sittings := state.store().sittings(run.id)) > 1:
+        st.caption(f"It was trained in {len(sittings)} sittings.")
+        st.table([_sitting(sitting) for sitting in sittings], border="horizontal", hide_index=True)
+
+
+def _sitting(sitting: Sitting) -> dict[str, str]:
+    facts = {_fact(key): plain(str(sitting.environment.get(key, "–"))) for key in exactness.WORDS}
+    return {"From step": f"{sitting.step:,}", **facts}
+
+
+def _fact(name: str) -> str:
+    return _FACTS.get(name, name.capitalize().replace("_", " "))
 
 
 def _log(run: Run) -> None:

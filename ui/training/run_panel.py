@@ -13,6 +13,8 @@ from ui.training import diagnosis_panel, live_curves, longer_training, predictio
 
 OBEYING = {Request.PAUSE: "Pausing after this step…", Request.STOP: "Stopping after this step…", Request.CANCEL: "Cancelling…"}
 
+INEXACT = "A training that goes on under the same conditions gives the same numbers, bit for bit. Under others they differ by rounding."
+
 
 def show(run: Run, *, key: str) -> None:
     """Name and status, progress, figures, buttons, curves, and the pictures as they are classified now."""
@@ -21,6 +23,8 @@ def show(run: Run, *, key: str) -> None:
         heading(run)
         _progress(run)
         message(run)
+        if run.inexact:
+            st.caption(f":material/difference: {plain(run.inexact)}", help=INEXACT)
         rate_change.say(run)
         _figures(run, steps, epochs)
         actions(run, key=key)

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from fmnist import disk
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
 from fmnist.run import Run
@@ -36,11 +37,11 @@ def button(answer: Answer) -> None:
     if st.session_state.pop(f"{_NAME}.used", False):
         st.session_state[_NAME] = ""
     st.text_input("Name (optional)", key=_NAME, max_chars=64, placeholder="Run and its number, if empty", persist_state="session")
-    if answer.problem:
-        st.error(plain(answer.problem), icon=":material/error:")
-    clicked = st.button(
-        "Start training", icon=":material/play_arrow:", type="primary", width="stretch", disabled=answer.config is None, key="train.start"
-    )
+    problem = answer.problem or disk.obstacle()
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+    cannot = bool(problem) or answer.config is None
+    clicked = st.button("Start training", icon=":material/play_arrow:", type="primary", width="stretch", disabled=cannot, key="train.start")
     if clicked and answer.config:
         _start(answer.config, st.session_state[_NAME].strip(), answer.origin)
 
