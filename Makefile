@@ -25,8 +25,8 @@ setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alo
 test: setup packages  ## every test, with all that they need
 	@exec $(RUN) -m pytest
 
-torture: setup packages  ## the long tier of the tests of faults: hours
-	@exec $(RUN) -m pytest tests/faults --torture --timeout 0
+torture: setup packages  ## the long tier of the tests of faults: hours; figures go into build/torture.jsonl
+	@exec $(RUN) -m pytest tests/faults --torture --timeout 0 -v
 
 torture-selftest: setup packages  ## every harness of faults proves that it can fail: seeded defects must turn it red
 	@exec $(RUN) tests/faults/defects/selftest.py

@@ -2,14 +2,13 @@
 
 A checkpoint is two files in `runs/<id>/checkpoints/`: `step-00000938.weights.safetensors`, which is what predicts, and
 `step-00000938.state.safetensors`, which is what a resumed training needs besides. Both are written to a temporary name, synced and
-renamed, then the folder is synced; only then does the store say that they exist, with their SHA-256. A file whose hash is not the
-stored one is never loaded: safetensors itself has no checksum.
+renamed, then the folders are synced (fmnist.files); only then does the store say that they exist, with their SHA-256. A file whose hash is
+not the stored one is never loaded: safetensors itself has no checksum.
 """
 
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,26 +72,8 @@ def card(config: TrainConfig) -> dict[str, str]:
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     """Write a safetensors file so that there is either the old file or the whole new one; returns its SHA-256."""
     content = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata)
-    write_bytes(path, content)
+    files.write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def hash_file(path: Path) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from torch import Tensor
 
 from fmnist import cache, files, tuning
-from fmnist.checkpoint import read_tensors, write_bytes, write_tensors
+from fmnist.checkpoint import read_tensors, write_tensors
 from fmnist.errors import FmnistError
 from fmnist.home import home
 from fmnist.liveness import find, hold, is_held, this_process
@@ -187,7 +187,7 @@ class _Teller:
         self._noted = now
         said = Progress(share, step, now - self._began, self._process)
         with contextlib.suppress(OSError):  # a full disk: the work goes on unseen
-            write_bytes(_beside(self._path, "progress"), json.dumps(asdict(said)).encode())
+            files.write_bytes(_beside(self._path, "progress"), json.dumps(asdict(said)).encode())
 
 
 def _read_progress(path: Path) -> Progress | None:

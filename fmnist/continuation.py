@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from fmnist import files, history
-from fmnist.checkpoint import MOST_BYTES, checkpoints_folder, hash_file, write_bytes
+from fmnist.checkpoint import MOST_BYTES, checkpoints_folder, hash_file
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import CheckpointError, StoreError
 from fmnist.home import run_folder
@@ -35,7 +35,7 @@ def train_longer(store: Store, run: Run, epochs: int, *, token: str | None = Non
     new = uuid.uuid4().hex
     for name in (start.weights, start.state or ""):
         checkpoints_folder(new).mkdir(parents=True, exist_ok=True)
-        write_bytes(checkpoints_folder(new) / name, files.read(checkpoints_folder(run.id) / name, MOST_BYTES))
+        files.write_bytes(checkpoints_folder(new) / name, files.read(checkpoints_folder(run.id) / name, MOST_BYTES))
     history.take_along(run.id, new)
     made = store.create(config, device=run.device, token=token, origin=run.id, run_id=new, start=start)
     if made.id != new:  # the second half of a double click

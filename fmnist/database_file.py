@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
 
 from fmnist.errors import StoreError
+from fmnist.files import sync_folders
 
 DAMAGED = ("malformed", "not a database", "disk image", "unsupported file format", "no such table", "no such column")
 ADVICE = (
@@ -27,7 +28,9 @@ def prepare(path: Path) -> None:
         StoreError: they cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sync_folders(path.parent)
     except OSError as error:
         raise StoreError(
             f"The folder {path.parent} for the run store cannot be made: {error.strerror}. FMNIST_HOME names another one."
@@ -40,6 +43,7 @@ def _make(path: Path) -> None:
     try:
         if not path.exists():
             path.touch()
+            sync_folders(path.parent)
     except OSError as error:
         raise StoreError(f"The run store at {path} cannot be made: {error.strerror}. FMNIST_HOME names another folder.") from error
 

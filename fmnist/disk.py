@@ -73,10 +73,11 @@ def use_reserve() -> bool:
     return True
 
 
-def sentence(error: OSError) -> str | None:
-    """What to do about a write that failed for lack of room or because the disk is read-only; None if that is not why."""
-    why = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EROFS: "read-only"}.get(error.errno or 0)
-    return f"The disk is {why}: {error.strerror}. Mend that, then resume: the last checkpoint is whole." if why else None
+def sentence(error: OSError) -> str:
+    """What to tell a person whose training the disk has stopped."""
+    why = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk is full", errno.EROFS: "The disk is read-only"}
+    what = why.get(error.errno or 0, "A file cannot be read or written")
+    return f"{what}: {error.strerror}. Mend that, then resume: the last checkpoint is whole."
 
 
 def _takes_writes(folder: Path) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fmnist import cache, files
-from fmnist.checkpoint import MOST_BYTES, write_bytes
+from fmnist.checkpoint import MOST_BYTES
 from fmnist.home import run_folder
 
 LEVELS = 255  # of a confidence that is kept in one byte
@@ -70,7 +70,7 @@ def take_along(run_id: str, new: str) -> None:
             continue
         target = _path(new, 0).with_name(path.name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, content)
+        files.write_bytes(target, content)
 
 
 def learnt(guesses: Tensor, truth: Tensor) -> Tensor:
@@ -94,5 +94,9 @@ def forgotten(guesses: Tensor, truth: Tensor) -> Tensor:
     return (right[:-1] & ~right[1:]).sum(0)
 
 
+def folder(run_id: str) -> Path:
+    return run_folder(run_id) / "history"
+
+
 def _path(run_id: str, epoch: int) -> Path:
-    return run_folder(run_id) / "history" / f"epoch-{epoch:04d}.safetensors"
+    return folder(run_id) / f"epoch-{epoch:04d}.safetensors"

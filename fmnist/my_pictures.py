@@ -22,7 +22,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fmnist import files
-from fmnist.checkpoint import write_bytes
 from fmnist.data import CLASS_NAMES
 from fmnist.errors import PictureError
 from fmnist.home import my_pictures_folder
@@ -223,7 +222,7 @@ def _put(identity: str, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        write_bytes(path, content)
+        files.write_bytes(path, content)
     except OSError as error:
         raise PictureError(f"The picture cannot be kept in {path.parent}: {error.strerror}.") from error
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, disk, evaluation, history, memory, revision, sweeping
+from fmnist import checkpoint, data, device, disk, evaluation, files, history, memory, revision, sweeping
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
@@ -86,9 +86,7 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
     except FmnistError as error:
         sentence = Status.FAILED, str(error)
     except OSError as error:
-        if not (words := disk.sentence(error)):
-            raise
-        sentence = Status.PAUSED, words
+        sentence = Status.PAUSED, disk.sentence(error)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
@@ -125,6 +123,8 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
     if run.config is None or run.damage:
         raise StoreError(run.damage or "The config of this run is damaged.")
     disk.keep_reserve()
+    for written in (checkpoint.checkpoints_folder(run.id), history.folder(run.id)):
+        files.clear_torn(written)
     store.describe(run.id, message="Checking the images…")
     dataset = data.load(say=log.info)
     train_split, validation = data.hold_out(dataset.train, run.config)

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-from fmnist import tuning
+from fmnist import disk, tuning
 from fmnist.errors import StoreError
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.run import Run, Status, folder
@@ -44,22 +44,23 @@ def work(device: str, interrupted: threading.Event) -> int:
     store = Store()
     with hold(device_lock(device)) as mine:
         run = store.claim(device, this_process()) if mine else None
-        if run is None:
-            return 0
-        with hold(run_lock(run.id)):
-            _log_into(run)
-            return _train(store, run, interrupted)
+        return _train(store, run, interrupted) if run else 0
 
 
 def _train(store: Store, run: Run, interrupted: threading.Event) -> int:
     """The edge of the process: an error that nobody foresaw ends the run as failed, with its traceback in the log."""
     try:
-        store.describe(run.id, message="Starting: loading PyTorch…")
-        from fmnist import runner
+        with hold(run_lock(run.id)):
+            _log_into(run)
+            store.describe(run.id, message="Starting: loading PyTorch…")
+            from fmnist import runner
 
-        runner.train(store, run, interrupted)
+            runner.train(store, run, interrupted)
     except StoreError:
-        raise  # not even the end could be written down
+        raise  # not even the end can be written, so the run stays without a process until the supervisor finds it
+    except OSError as error:
+        store.end(run.id, Status.PAUSED, disk.sentence(error))
+        return 1
     except Exception as error:
         log.exception("the training failed")
         store.end(run.id, Status.FAILED, f"An unexpected error: {error}. The log of the run has the details.")

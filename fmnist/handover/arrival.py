@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fmnist import evaluation, files
-from fmnist.checkpoint import checkpoints_folder, write_bytes
+from fmnist.checkpoint import checkpoints_folder
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.errors import CheckpointError, ReportError
@@ -118,9 +118,9 @@ def _adopt(store: Store, sent: _Sent, sha256: str, report: evaluation.Report) ->
     run: Run | None = None
     try:
         folder.mkdir(parents=True)
-        write_bytes(folder / place, sent.file)
+        files.write_bytes(folder / place, sent.file)
         if sent.log:
-            write_bytes(run_folder(run_id) / "worker.log", sent.log)
+            files.write_bytes(run_folder(run_id) / "worker.log", sent.log)
         run = store.adopt(
             run_id,
             sent.config,

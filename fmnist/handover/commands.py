@@ -19,7 +19,7 @@ def export(options: argparse.Namespace) -> int:
         return _write_elsewhere(options)
     with err.status(f"Making the {FORMATS[options.format].title.lower()}"):
         content = FORMATS[options.format].make(Store(), options.model)
-    from fmnist.checkpoint import write_bytes
+    from fmnist.files import write_bytes
 
     path = Path(options.out)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fmnist import checkpoint
+from fmnist import checkpoint, files
 from fmnist.config import TrainConfig
 from fmnist.errors import CheckpointError, StoreError
 from fmnist.liveness import this_process
@@ -115,14 +115,14 @@ def test_only_the_newest_resume_states_are_kept_and_all_weights(plain_store: Sto
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "file"
-    checkpoint.write_bytes(path, b"old")
+    files.write_bytes(path, b"old")
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoint.write_bytes(path, b"new")
+        files.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 

@@ -1,11 +1,78 @@
-"""What the harnesses of faults share: two sizes of each, the short one for every commit and the long one for `make torture`."""
+"""What the harnesses of faults share: two sizes of each, the short one for every commit and the long one for `make torture`; and the
+figures of each, which the long tier ends with."""
 
-from collections.abc import Callable
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.faults.warm import Warm
+
+LOG = Path("build/torture.jsonl")  # a line for each harness of each long tier
+TELL_EVERY = 30.0  # seconds
+
+
+class Tally:
+    """The figures of a harness, and a line of progress now and then."""
+
+    def __init__(self, name: str, aloud: bool) -> None:
+        self.name, self.figures = name, dict[str, float]()
+        self._aloud, self._told = aloud, time.monotonic()
+
+    def note(self, **figures: float) -> None:
+        """Keep figures under their names; the last ones count."""
+        self.figures |= {name: round(value, 3) for name, value in figures.items()}
+        if self._aloud and time.monotonic() - self._told > TELL_EVERY:
+            self._told = time.monotonic()
+            print(f"{self.name}: {self}", file=sys.__stderr__, flush=True)
+
+    def worst(self, **figures: float) -> None:
+        """Keep figures that are larger than what was kept."""
+        self.note(**{name: max(value, self.figures.get(name, value)) for name, value in figures.items()})
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in self.figures.items())
+
+
+TALLIES = pytest.StashKey[list[Tally]]()
+
+
+def _is_long(config: pytest.Config) -> bool:
+    return config.getoption("--torture")
 
 
 @pytest.fixture(scope="session")
 def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """`size(short, long)`: how many times to do something; the long figure is for `pytest --torture`."""
-    return lambda short, long: long if request.config.getoption("--torture") else short
+    return lambda short, long: long if _is_long(request.config) else short
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
+    """For the figures of a harness: said at the end of the tests, and by the long tier on the way and into a file."""
+    kept, begun = Tally(request.node.name, _is_long(request.config)), time.monotonic()
+    request.config.stash.setdefault(TALLIES, []).append(kept)
+    yield kept
+    kept.note(seconds=time.monotonic() - begun)
+    if _is_long(request.config):
+        LOG.parent.mkdir(exist_ok=True)
+        with LOG.open("a") as log:
+            print(json.dumps({"at": time.strftime("%F %T"), "test": request.node.name, **kept.figures}), file=log)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that has PyTorch loaded and lives each case in a child of its own."""
+    process = Warm()
+    yield process
+    process.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if tallies := config.stash.get(TALLIES, []):
+        terminalreporter.section("figures of the tests of faults")
+    for tally in tallies:
+        terminalreporter.write_line(f"{tally.name}: {tally}")

@@ -2,8 +2,8 @@
 
 from types import ModuleType
 
-MODULE = "fmnist.checkpoint"
-TESTS = ["tests/faults/test_power_loss.py"]
+MODULE = "fmnist.files"
+TESTS = ["tests/faults/test_power_loss.py::test_a_file_that_is_written_again_is_the_old_one_or_the_new_one"]
 
 
 def apply(module: ModuleType) -> None:
