@@ -1,4 +1,4 @@
-"""The server: `streamlit run app.py`. The pages, the plotting library from the installed package, and the supervisor of trainings."""
+"""The server: `streamlit run app.py`. The pages, the plotting library from its package, the supervisor of trainings, the guard."""
 
 import logging
 import threading
@@ -18,6 +18,7 @@ from fmnist.engines.local import Supervisor
 from fmnist.errors import StoreError
 from fmnist.store import Store
 from ui import boundary
+from ui.guard import start
 
 RETRY_SECONDS = 2.0  # between attempts to open a run store that refuses
 WARM_AFTER_SECONDS = 4.0  # the first page comes first: importing PyTorch keeps Python busy for seconds
@@ -25,11 +26,13 @@ WARM_AFTER_SECONDS = 4.0  # the first page comes first: importing PyTorch keeps 
 tuning.spin_briefly()  # evaluations here and trainings beside share the cores
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
 log = logging.getLogger("fmnist.app")
+terms = start.agree()
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Trainings are looked after as long as the server runs."""
+    start.invite(terms)
     warming = threading.Timer(WARM_AFTER_SECONDS, _warm)
     warming.daemon = True
     warming.start()
@@ -75,5 +78,6 @@ app = st.App(
     "ui/main.py",
     lifespan=lifespan,
     routes=[Mount("/assets", StaticFiles(directory=str(files("plotly") / "package_data")))],
+    middleware=[start.middleware(terms)],
     on_script_error=boundary.show,
 )

@@ -14,7 +14,7 @@ STROKES = 24
 PATIENCE = 120_000  # ms: PyTorch is imported among it
 PAUSE = 300  # ms between an answer and the next stroke
 SAID = "document.querySelector('.fm-says')?.innerHTML ?? null"
-CHANGED = f"before => ({SAID}) !== before"
+UNTIL_CHANGED = f"before => new Promise(done => {{ const look = () => ({SAID}) !== before ? done() : setTimeout(look, 10); look() }})"
 
 
 def run() -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _stroke(page: Page, line: strokes.Line) -> float:
         page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
     page.mouse.up()
     begun = time.monotonic()
-    page.wait_for_function(CHANGED, arg=before, polling=10)
+    page.evaluate(UNTIL_CHANGED, before)
     passed = time.monotonic() - begun
     page.wait_for_timeout(PAUSE)
     return passed

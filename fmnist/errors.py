@@ -8,6 +8,7 @@ FmnistError
 ├── StoreError        the run store: unreachable, unknown run, an action that its status does not allow
 ├── PictureError      a person's picture that cannot be read
 ├── ReportError       a result that cannot be written where it should
+├── AccessError       a dashboard that would be open to everybody
 └── DivergedError     the loss is no longer a number
 
 A message is for the person: what is wrong, the value, what is allowed, what to do next.
@@ -44,6 +45,10 @@ class PictureError(FmnistError, ValueError):
 
 class ReportError(FmnistError, OSError):
     """A result cannot be written."""
+
+
+class AccessError(FmnistError, PermissionError):
+    """The dashboard would be open to people who do not log in."""
 
 
 class DivergedError(FmnistError, ArithmeticError):

@@ -68,19 +68,29 @@ class Prediction:
 
 
 def locate(word: str, store: Store) -> Source:
-    """The weights that a person names: a run's id or a prefix of it, best, latest, bundled, or a .safetensors file.
+    """The weights that a person names on their own machine: as in `stored`, or a .safetensors file anywhere.
 
     Raises:
         StoreError: no run fits.
         CheckpointError: it has no weights yet, or the file cannot be read.
     """
+    if word.endswith(".safetensors"):
+        sha256 = hash_file(Path(word))
+        return Source(Path(word).name, Path(word), sha256, runs_folder() / "elsewhere" / sha256[:16], None)
+    return stored(word, store)
+
+
+def stored(word: str, store: Store) -> Source:
+    """The weights that the studio has: of a run (its id, a prefix of it, its number, best, latest), or the bundled ones. No word is a path.
+
+    Raises:
+        StoreError: no run fits.
+        CheckpointError: it has no weights yet.
+    """
     if word == "bundled":
         if not BUNDLED.exists():
             raise CheckpointError("No model is bundled with this version. Train one: `python -m fmnist train --preset reference`.")
         return Source("bundled", BUNDLED, shipped.sha256(BUNDLED), runs_folder() / "bundled", None)
-    if word.endswith(".safetensors"):
-        sha256 = hash_file(Path(word))
-        return Source(Path(word).name, Path(word), sha256, runs_folder() / "elsewhere" / sha256[:16], None)
     run = store.find(word)
     checkpoints = store.checkpoints(run.id)
     if not checkpoints:

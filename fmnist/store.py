@@ -20,6 +20,7 @@ from fmnist.ledger import KEPT, WAITING
 from fmnist.run import Checkpoint, Kind, Request, Run, Status, clean_name, clean_tag, from_row
 from fmnist.sittings import Sittings, storable, update
 
+MOST_WAITING = 100  # runs in the queue; the trials of a sweep are not counted among them, because it has one at a time
 _ANY = sa.true()
 
 
@@ -58,10 +59,18 @@ class Store(Sittings):
             run_id: an id that nobody has yet; a new one if None.
             start: a checkpoint of the origin, whose files lie in the folder of `run_id` already: the run goes on from there, with the
                 origin's curve, figures and changes of the learning rate up to it.
+
+        Raises:
+            StoreError: MOST_WAITING runs wait already.
         """
         with self._database.writing(in_turn=True) as connection:
             if token and (known := self._with_token(connection, token)):
                 return known
+            if (
+                sweep is None
+                and connection.execute(sa.select(sa.func.count()).where(WAITING, RUNS.c.sweep.is_(None))).scalar_one() >= MOST_WAITING
+            ):
+                raise StoreError(f"{MOST_WAITING} runs wait already, which is the most. Cancel some in Train, or let some finish first.")
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(RUNS.c.position), 0) + 1)
             ).one()

@@ -55,9 +55,9 @@ def answer(word: str, split: "SplitName") -> Answer | None:
         FmnistError: there is no such model or split.
     """
     state.dataset()
-    from fmnist.prediction import locate
+    from fmnist.prediction import stored
 
-    source, kept = locate(word, state.store()), _kept()
+    source, kept = stored(word, state.store()), _kept()
     if (source.sha256, split) not in kept:
         job = begin(word, split)
         if job.result is None:

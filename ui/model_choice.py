@@ -80,8 +80,8 @@ def called(word: str, model: "Model") -> str:
 
 
 def run_of(word: str) -> Run | None:
-    """The run that a model comes from; None for the bundled one and for a file."""
-    return None if word == BUNDLED or word.endswith(".safetensors") else state.store().find(word)
+    """The run that a model comes from; None for the bundled one."""
+    return None if word == BUNDLED else state.store().find(word)
 
 
 def _name(run: Run) -> str:

@@ -43,9 +43,9 @@ def model(word: str) -> "Model":
     Raises:
         FmnistError: there is none, or its weights are damaged.
     """
-    from fmnist.prediction import locate
+    from fmnist.prediction import stored
 
-    source = locate(word, store())
+    source = stored(word, store())
     return _model(source.sha256, source)
 
 

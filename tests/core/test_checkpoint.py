@@ -1,14 +1,16 @@
 """Checkpoints: what was saved is what is loaded, and nothing else ever is."""
 
 import json
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
-from fmnist import checkpoint, files
+from fmnist import checkpoint, disk, files, runner
 from fmnist.config import TrainConfig
 from fmnist.errors import CheckpointError, StoreError
 from fmnist.liveness import this_process
@@ -192,3 +194,18 @@ def test_the_metadata_of_a_resume_state_is_plain_json(plain_store: Store, run: R
     position = checkpoint.position_of(run.id, found)
     assert position == {"step": 5, "seconds": 0.0, "precision": "float32", "device": "cpu"}
     assert json.dumps(position)
+
+
+def test_a_training_waits_for_room_on_the_disk(plain_store: Store, tiny_config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plain_store.create(tiny_config, device="cpu")
+    with monkeypatch.context() as changed:
+        changed.setattr(disk, "CHECKPOINTS", 10**12)  # more than any disk has
+        claimed = plain_store.claim("cpu", this_process(), made.id)
+        assert claimed
+        paused = runner.train(plain_store, claimed, threading.Event())
+    assert paused.status == Status.PAUSED
+    assert re.search(r"[\d.]+ MB are free in .*this training needs [\d.]+ MB.*Make room, then resume", paused.message or "")
+    plain_store.resume(made.id)
+    claimed = plain_store.claim("cpu", this_process(), made.id)
+    assert claimed
+    assert runner.train(plain_store, claimed, threading.Event()).status == Status.FINISHED

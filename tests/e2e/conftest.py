@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from fmnist.store import Store
+from tests.faults.conftest import size  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"]
@@ -45,18 +47,30 @@ class Server:
 @pytest.fixture
 def server(home: Path) -> Iterator[Server]:
     """`streamlit run app.py` on a free port with an empty home; ended politely, and nothing of it may stay."""
+    with serving(home, free_port()) as started:
+        yield started
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with serving(home, port) as started:
-        yield started
+        return probe.getsockname()[1]
 
 
 @contextmanager
 def serving(home: Path, port: int) -> Iterator[Server]:
     """A server on this port until the block ends; it may be killed inside."""
+    with running(home, port) as server:
+        yield server
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()
+
+
+@contextmanager
+def running(home: Path, port: int, *arguments: str) -> Iterator[Server]:
+    """`serving`, but a traceback in the log is the caller's affair. Arguments are those of app.py itself."""
     log = home / f"server-{time.time_ns()}.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--", *arguments]
     with log.open("wb") as output:
         environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True, env=environment)
@@ -65,7 +79,6 @@ def serving(home: Path, port: int) -> Iterator[Server]:
         yield Server(f"http://127.0.0.1:{port}", home, process, log)
     finally:
         left = _end(process)
-    assert "Traceback" not in log.read_text(), log.read_text()
     assert not left, f"these outlived the server: {left}"
 
 
@@ -76,6 +89,10 @@ def _wait_for_health(url: str, process: subprocess.Popen[bytes], log: Path) -> N
             with NO_PROXY.open(f"{url}/_stcore/health", timeout=2) as answer:
                 if (last := answer.read().decode()) == "ok":
                     return
+        except urllib.error.HTTPError as error:
+            if error.code == 401:  # it answers, and asks for a login
+                return
+            last = str(error)
         except OSError as error:
             last = str(error)
         time.sleep(0.1)
@@ -152,3 +169,11 @@ def settle(page: Page) -> None:
     """Wait until the page's script has run to its end, and stop at an error on it."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
     assert page.locator("[data-testid=stException]").all_inner_texts() == []
+
+
+def until(page: Page, expression: str, argument: object = None) -> None:
+    """Wait until JavaScript is true of a page. Playwright's own `wait_for_function` needs eval, which the studio forbids to its pages."""
+    give_up = time.monotonic() + PATIENCE
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < give_up, f"never true: {expression}"
+        page.wait_for_timeout(50)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from fmnist.config import TrainConfig
 from fmnist.run import Status
 from fmnist.store import Store
-from tests.e2e.conftest import Server, serving, settle
+from tests.e2e.conftest import Server, serving, settle, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 EPOCHS = 60  # of the training whose server is killed: fast machines take five seconds for twelve, and the page must see the middle
@@ -56,7 +56,7 @@ def zoom_into_the_first_panel(page: Page) -> list[float]:
     page.mouse.down()
     page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + area["height"] * 0.31, steps=6)
     page.mouse.up()
-    page.wait_for_function("() => !seen.node.layout.xaxis.autorange")
+    until(page, "() => !seen.node.layout.xaxis.autorange")
     return page.evaluate(SEEN)["range"]
 
 
@@ -65,14 +65,14 @@ def watch_a_zoom(page: Page) -> None:
     page.evaluate(WATCH)
     zoomed = zoom_into_the_first_panel(page)
     page.evaluate("() => { seen.ends.clear(); seen.since = performance.now() }")
-    page.wait_for_function("() => seen.ends.size > 5")  # the point it had, and five ticks more
+    until(page, "() => seen.ends.size > 5")  # the point it had, and five ticks more
     assert page.evaluate("() => performance.now() - seen.since") < 30_000  # a tick a second, on a machine that trains at the same time
     seen = page.evaluate(SEEN)
     assert seen["range"] == zoomed
     assert (seen["blank"], seen["replaced"]) == (0, 0), f"of {seen['frames']} frames"
     assert seen["frames"] > 20
     page.get_by_text("Logarithmic loss").click()  # another scale: the zoom is given up, the chart stays the same
-    page.wait_for_function("() => seen.node.layout.yaxis.type === 'log' && seen.node.layout.xaxis.autorange")
+    until(page, "() => seen.node.layout.yaxis.type === 'log' && seen.node.layout.xaxis.autorange")
     assert page.evaluate(SEEN)["replaced"] == 0
 
 
@@ -89,7 +89,7 @@ def test_a_training_is_started_watched_zoomed_into_reloaded_and_stopped(server: 
     page.reload()
     expect(panel.get_by_role("heading", name=before.name, exact=True)).to_be_visible()
     expect(panel.locator(".js-plotly-plot path.js-line").first).to_be_visible()
-    page.wait_for_function(f"last => ({LAST_POINT})() > last", arg=page.evaluate(LAST_POINT))  # it still grows
+    until(page, f"last => ({LAST_POINT})() > last", page.evaluate(LAST_POINT))  # it still grows
 
     panel.get_by_role("button", name="Stop and keep").click()
     expect(panel).to_contain_text("Test accuracy")
@@ -162,7 +162,7 @@ def test_the_learning_rate_of_a_training_is_changed_then_it_is_trained_again_wit
     field.press("Tab")
     page.get_by_role("button", name="Change it").click()
     expect(panel).to_contain_text(re.compile(r"Learning rate: 0\.001 at first, 0\.0003 since step"))
-    page.wait_for_function("() => document.querySelector('.st-key-train-live-panel .js-plotly-plot').layout.shapes.length === 4")  # panels
+    until(page, "() => document.querySelector('.st-key-train-live-panel .js-plotly-plot').layout.shapes.length === 4")  # panels
     [(step, factor)] = store.get(run.id).rate_changes
     assert factor == pytest.approx(0.3)
     page.keyboard.press("Escape")

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from fmnist import pictures
 from fmnist.prediction import classify, load
-from tests.e2e.conftest import Server, settle
+from tests.e2e.conftest import Server, settle, until
 from ui.trying import strokes
 from ui.trying.drawing import SIDE
 
@@ -152,7 +152,8 @@ def test_one_file_fifty_files_and_a_pasted_picture_are_answered(page: Page, tmp_
     page.evaluate(
         """async content => {
           const data = new DataTransfer()
-          data.items.add(new File([await (await fetch(`data:image/png;base64,${content}`)).blob()], "image.png", { type: "image/png" }))
+          const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0))
+          data.items.add(new File([bytes], "image.png", { type: "image/png" }))
           document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }))
         }""",
         content,
@@ -163,7 +164,7 @@ def test_one_file_fifty_files_and_a_pasted_picture_are_answered(page: Page, tmp_
 def test_a_photo_by_the_camera_is_answered_as_the_core_answers_it_until_it_is_cleared(page: Page, server: Server) -> None:
     """Chromium's own camera films a test card: what it is taken for is the model's to say, but it must say it."""
     page.goto("/try_it?from=camera")
-    page.wait_for_function("document.querySelector('video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")  # it films
+    until(page, "document.querySelector('video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")  # it films
     page.get_by_role("button", name="Take Photo").click()
     expect(answer(page)).to_have_count(1)
     source = page.get_by_test_id("stCameraInput").locator("img").get_attribute("src") or ""
@@ -212,13 +213,14 @@ def test_without_a_mouse_samples_and_settings_and_the_uploader_are_reached(page:
 def _wait_until_still(page: Page, element: Locator) -> None:
     """Until an element has been in view at the same place for half a second, whatever opened or scrolled before."""
     element.scroll_into_view_if_needed()
-    page.wait_for_function(
+    until(
+        page,
         """element => {
             const place = element.getBoundingClientRect().top, now = performance.now();
             if (place !== window.fmPlace) [window.fmPlace, window.fmSince] = [place, now];
             return now - window.fmSince > 500;
         }""",
-        arg=element.element_handle(),
+        element.element_handle(),
     )
 
 

@@ -48,7 +48,7 @@ def _files(run: Run, missing: str | None) -> None:
         for name, kind in FORMATS.items():
             obstacle = _obstacle(run, name, missing)
             with st.container(border=True, height="stretch", gap="small", vertical_alignment="distribute"):
-                st.markdown(f"**{kind.title}**  \n{obstacle or kind.words}")
+                st.markdown(f"**{kind.title}**  \n{plain(obstacle) if obstacle else kind.words}")
                 st.download_button(
                     f"{kind.suffix} file",
                     lambda make=kind.make: make(state.store(), run.id),

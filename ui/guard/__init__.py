@@ -1,0 +1,1 @@
+"""Who may talk to the server, and about what: the first thing that every request and every WebSocket meets."""
