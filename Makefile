@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help app setup test torture torture-selftest lint bench studio packages
+.PHONY: help app setup test torture torture-selftest lint bench cluster studio packages
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 25
@@ -39,6 +39,9 @@ lint: $(VENV)/dev-ready  ## ruff and the type checker
 bench: setup packages  ## the figures of the README, measured on this machine
 	@exec $(RUN) -m bench
 
+cluster: setup $(VENV)/cluster-ready  ## a cluster of two nodes on this machine, to try out what a cluster is for; Ctrl-C ends it
+	@exec $(RUN) -m fmnist.trial_cluster
+
 studio: setup  ## train the model that comes with the studio anew: most of an hour on two cores
 	@exec $(RUN) -m bench.bundle
 
@@ -60,10 +63,15 @@ $(VENV)/app-ready: requirements.txt $(VENV)/made
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-EXTRAS := $(addprefix requirements-,suspects.txt onnx.txt sweep.txt tensorboard.txt mlflow.txt)
+EXTRAS := $(addprefix requirements-,suspects.txt onnx.txt sweep.txt cluster.txt tensorboard.txt mlflow.txt)
 $(VENV)/dev-ready: requirements-dev.txt $(EXTRAS) $(VENV)/app-ready
 	@echo "Installing what the tests and the linter need on top ..."
 	@$(PIP) --quiet -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/cluster-ready: requirements-cluster.txt $(VENV)/app-ready
+	@echo "Installing Ray ..."
+	@$(PIP) --quiet -r requirements-cluster.txt
 	@touch $@
 
 $(VENV)/data-ready: | $(VENV)/app-ready

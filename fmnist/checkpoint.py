@@ -45,17 +45,30 @@ def save(run_id: str, state: TrainState) -> Checkpoint:
         DivergedError: the weights are not finite; nobody could predict or go on with them.
         OSError: the disk is full or read-only; what was there before is untouched.
     """
-    name = f"step-{state.step:08d}"
-    weights = {key: value.detach().cpu() for key, value in state.evaluated.state_dict().items()}
-    if not all(bool(value.isfinite().all()) for value in weights.values()):
-        raise DivergedError((state.step - 1) // state.config.steps_per_epoch + 1, state.step)
-    # Without an average the weights that predict are the ones that are trained: they need not be stored twice.
-    rest = {key: value for key, value in state.tensors().items() if state.average or not key.startswith("model.")}
+    made, contents = pack(state)
     folder = checkpoints_folder(run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    weights_sha256 = write_tensors(folder / f"{name}.weights.safetensors", weights, card(state.config))
-    state_sha256 = write_tensors(folder / f"{name}.state.safetensors", rest, {"position": json.dumps(state.position())})
-    return Checkpoint(state.step, state.epoch, f"{name}.weights.safetensors", weights_sha256, f"{name}.state.safetensors", state_sha256)
+    for name, content in contents.items():
+        files.write_bytes(folder / name, content)
+    return made
+
+
+def pack(state: TrainState) -> tuple[Checkpoint, dict[str, bytes]]:
+    """A checkpoint of a training as the names and the contents of its two files, for whoever keeps them.
+
+    Raises:
+        DivergedError: the weights are not finite; nobody could predict or go on with them.
+    """
+    predicting = state.evaluated.state_dict()
+    if not all(bool(value.isfinite().all()) for value in predicting.values()):
+        raise DivergedError((state.step - 1) // state.config.steps_per_epoch + 1, state.step)
+    names = (f"step-{state.step:08d}.weights.safetensors", f"step-{state.step:08d}.state.safetensors")
+    # Without an average the weights that predict are the ones that are trained: they need not be stored twice.
+    rest = {key: value for key, value in state.tensors().items() if state.average or not key.startswith("model.")}
+    encoded = _encode(predicting, card(state.config)), _encode(rest, {"position": json.dumps(state.position())})
+    contents = dict(zip(names, encoded, strict=True))
+    hashes = [hashlib.sha256(content).hexdigest() for content in contents.values()]
+    return Checkpoint(state.step, state.epoch, names[0], hashes[0], names[1], hashes[1]), contents
 
 
 def size(state: TrainState) -> int:
@@ -71,9 +84,13 @@ def card(config: TrainConfig) -> dict[str, str]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     """Write a safetensors file so that there is either the old file or the whole new one; returns its SHA-256."""
-    content = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata)
+    content = _encode(tensors, metadata)
     files.write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _encode(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
+    return safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata)
 
 
 def hash_file(path: Path) -> str:
@@ -143,24 +160,37 @@ def position_of(run_id: str, checkpoint: Checkpoint) -> dict[str, Any]:
     Raises:
         CheckpointError: one of its files is damaged.
     """
-    return _read(run_id, checkpoint)[2]
+    _, (_, metadata) = _read(run_id, checkpoint)
+    return json.loads(metadata["position"])
 
 
-def _read(run_id: str, checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
-    """Weights, resume state and position of a checkpoint, after both hashes were found right."""
+def _read(run_id: str, checkpoint: Checkpoint) -> tuple[dict[str, Tensor], tuple[dict[str, Tensor], dict[str, str]]]:
+    """Weights of a checkpoint, and its resume state with metadata, after both hashes were found right."""
     folder = checkpoints_folder(run_id)
     assert checkpoint.state is not None
     weights, _ = read_tensors(folder / checkpoint.weights, checkpoint.weights_sha256)
-    tensors, metadata = read_tensors(folder / checkpoint.state, checkpoint.state_sha256)
-    return weights, tensors, json.loads(metadata["position"])
+    return weights, read_tensors(folder / checkpoint.state, checkpoint.state_sha256)
 
 
 def _load_state(run_id: str, checkpoint: Checkpoint, state: TrainState) -> None:
-    weights, tensors, position = _read(run_id, checkpoint)
+    unpack(state, checkpoint, *_read(run_id, checkpoint))
+
+
+def unpack(state: TrainState, checkpoint: Checkpoint, weights: dict[str, Tensor], rest: tuple[dict[str, Tensor], dict[str, str]]) -> None:
+    """Bring a fresh state to a checkpoint whose files are read already.
+
+    Args:
+        weights: what predicts.
+        rest: what a resumed training needs besides, and its metadata.
+
+    Raises:
+        CheckpointError: it is one of another network or optimizer.
+    """
+    tensors, metadata = rest
     if not state.average:
         tensors |= {f"model.{name}": value for name, value in weights.items()}
     try:
-        state.load(tensors, position)
+        state.load(tensors, json.loads(metadata["position"]))
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"The checkpoint {checkpoint.state} does not fit this run: {error}") from error
 

@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     predict.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a picture or a folder")
     _add_handover(commands)
+    _add_clusters(commands)
     _add(commands, "doctor", "say what is wrong with this installation, and what to do")
     return top
 
@@ -80,6 +81,10 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train = _add(commands, "train", "train a network; it shows up live in the dashboard")
     train.add_argument("--name", help="what to call the run")
     train.add_argument("--resume", metavar="RUN", help="go on with a run that was paused or interrupted, instead of a new one")
+    train.add_argument(
+        "--workers", type=int, default=1, help="how many processes train together, each with a GPU or its share of the cores (default 1)"
+    )
+    _add_place(train, "--gpus-per-worker")
     _add_hyperparameters(train)
 
 
@@ -105,7 +110,30 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     sweep.add_argument("--seed", type=int, default=0, help="the same seed proposes the same trials (default 0)")
     sweep.add_argument("--name", help="what to call the sweep")
     sweep.add_argument("--resume", metavar="SWEEP", help="go on with a sweep, by its number or id, instead of a new one")
+    _add_place(sweep, "--gpus-per-trial")
     _add_hyperparameters(sweep, without="seed")
+
+
+def _add_clusters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    clusters = _add(commands, "clusters", "list, add, check or remove clusters", "fmnist.cluster_command:clusters")
+    clusters.add_argument("action", nargs="?", default="list", choices=("list", "add", "check", "remove"), help="what to do (default list)")
+    clusters.add_argument("name", nargs="?", metavar="NAME", help="which cluster; for add, what to call it")
+    _add_reach(clusters)
+
+
+def _add_place(command: argparse.ArgumentParser, gpus: str) -> None:
+    """Where to train, as `fmnist.cluster_command.chosen_place` reads it. Args: gpus: the flag for the GPUs of each."""
+    place = command.add_argument_group("where")
+    place.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine (default), or a Ray cluster")
+    place.add_argument(gpus, dest="gpus", type=float, metavar="N", help="on a cluster: a part of a GPU, such as 0.25, or whole ones")
+    _add_reach(place)
+
+
+def _add_reach(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """How a cluster is reached. The token itself is no flag: everybody on a machine sees the flags of its processes."""
+    command.add_argument("--address", metavar="URL", help="where its dashboard is, like http://head:8265; or the name of a known cluster")
+    command.add_argument("--token-file", metavar="FILE", help="a file that holds its token")
+    command.add_argument("--storage", metavar="PATH", help="where checkpoints go: a folder all nodes and this machine reach, or s3://...")
 
 
 def _add_hyperparameters(command: argparse.ArgumentParser, without: str | None = None) -> None:

@@ -63,7 +63,8 @@ def data(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """`fmnist train`"""
     tuning.tune()
-    from fmnist import device
+    from fmnist import device, ranks
+    from fmnist.cluster_command import chosen_place
     from fmnist.foreground import train_here
 
     store = Store()
@@ -71,7 +72,10 @@ def train(options: argparse.Namespace) -> int:
         run = store.resume(store.find(options.resume).id)
     else:
         config = chosen_config(options)
-        run = store.create(config, device=device.resolve(config.device), name=options.name)
+        place = chosen_place(store, options)
+        ranks.check(config, place.workers)
+        where = place.device if place.is_remote else device.resolve(config.device)
+        run = store.create(config, device=where, name=options.name, placement=place)
     run = train_here(store, run, err)
     if options.json:
         print_json(summary(run))

@@ -105,6 +105,13 @@ def _found(folder: Path, say: Say, tell: Tell) -> Path:
     return folder
 
 
+def splits(config: TrainConfig, say: Say = _ignore) -> tuple[Split, Split]:
+    """What a run trains on, and what each of its epochs is judged on; arguments and errors as in `load`."""
+    dataset = load(say)
+    train, validation = hold_out(dataset.train, config)
+    return train, validation if config.monitor == "validation" else dataset.test
+
+
 def hold_out(train: Split, config: TrainConfig) -> tuple[Split, Split]:
     """What a run trains on, and what it is judged on: no image is in both.
 

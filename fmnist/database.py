@@ -2,8 +2,9 @@
 
 `runs` (a line each: config, status, progress, result), `steps` (the curve inside the epochs), `epochs` (figures of each finished
 epoch), `checkpoints` (the files in the run folder and their SHA-256), `happenings` (what befell a run, and when), `sittings` (where and
-with what each process computed it) and `sweeps` (searches, whose trials are runs). Why it is so: docs/decisions/0005. A column that a
-later version adds may be NULL or has a `server_default`: databases of earlier versions get it when they are opened.
+with what each process computed it), `sweeps` (searches, whose trials are runs) and `clusters` (other places to run). Why it is so:
+docs/decisions/0005. A column that a later version adds may be NULL or has a `server_default`: databases of earlier versions get it when
+they are opened.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,19 @@ from fmnist.errors import StoreError
 _TURN = 7_240_601  # the name of PostgreSQL's advisory lock for writers that take turns
 
 META = sa.MetaData()
+
+
+def _of_placement() -> list[sa.Column]:
+    """Where a run or a sweep runs; all NULL: on this machine, in one process."""
+    return [
+        sa.Column("cluster", sa.String(32)),
+        sa.Column("workers", sa.Integer),
+        sa.Column("gpus_per_worker", sa.Double),
+        sa.Column("job", sa.String(80)),  # its name on the cluster, since it was submitted
+        sa.Column("job_seen", sa.Integer),  # so many of the job's records are in this store
+    ]
+
+
 RUNS = sa.Table(
     "runs",
     META,
@@ -62,6 +76,7 @@ RUNS = sa.Table(
     sa.Column("rate_request", sa.Double),
     sa.Column(seal.COLUMN, sa.BigInteger),
     sa.Column("inexact", sa.Text),
+    *_of_placement(),
 )
 
 
@@ -134,6 +149,17 @@ SWEEPS = sa.Table(
     sa.Column("proposed", sa.Integer, nullable=False, default=0),
     sa.Column("resumed", sa.Integer, nullable=False, default=0),
     sa.Column("message", sa.Text),
+    *_of_placement(),
+)
+CLUSTERS = sa.Table(
+    "clusters",
+    META,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False, unique=True),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("storage", sa.Text, nullable=False),
+    sa.Column("token_file", sa.Text),  # a path: the token itself is never in the database
+    sa.Column("created", sa.Double, nullable=False),
 )
 
 

@@ -9,6 +9,9 @@ FmnistError
 ├── PictureError      a person's picture that cannot be read
 ├── ReportError       a result that cannot be written where it should
 ├── AccessError       a dashboard that would be open to everybody
+├── RankLostError     a process of several that train together is gone
+├── ClusterError      a cluster: out of reach, its token refused, too old, or without what it needs
+│   └── LostContact   nobody answers there now; trying again may help
 └── DivergedError     the loss is no longer a number
 
 A message is for the person: what is wrong, the value, what is allowed, what to do next.
@@ -49,6 +52,18 @@ class ReportError(FmnistError, OSError):
 
 class AccessError(FmnistError, PermissionError):
     """The dashboard would be open to people who do not log in."""
+
+
+class RankLostError(FmnistError, ConnectionError):
+    """Another process of the same training is gone; its run goes on from the last checkpoint, in new processes."""
+
+
+class ClusterError(FmnistError, RuntimeError):
+    """A cluster cannot do what was asked."""
+
+
+class LostContact(ClusterError):  # noqa: N818 - it is a state that passes, and said as one
+    """A cluster does not answer now."""
 
 
 class DivergedError(FmnistError, ArithmeticError):

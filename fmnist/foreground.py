@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fmnist import relay, torchrun
 from fmnist.events import Done, Epoch, Step
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.run import Run, Status
@@ -25,11 +26,11 @@ def train_here(store: Store, run: Run, console: Console, *, each_epoch: bool = T
         each_epoch: leave a line for each epoch on the console.
     """
     assert run.config is not None
-    with _bar(console, run, each_epoch) as bar, _until_interrupted() as interrupted:
+    with _bar(console, run, each_epoch) as bar, until_interrupted() as interrupted:
         while True:
             if run.status == Status.QUEUED:
                 claimed = _try_here(store, run, bar, interrupted)
-                if claimed:
+                if claimed and claimed.status != Status.QUEUED:  # one of several processes was killed: all of them begin again
                     return claimed
                 bar.say(run, "waiting for its turn" if len(store.queue()) > 1 else f"waiting: the {run.device} is taken")
             elif run.status != Status.RUNNING:
@@ -43,11 +44,17 @@ def train_here(store: Store, run: Run, console: Console, *, each_epoch: bool = T
 
 
 def _try_here(store: Store, run: Run, bar: "_Bar", interrupted: threading.Event) -> Run | None:
-    """The run as it ended, if its device is free and this process gets it."""
+    """The run as it ended, if its device is free and this process gets it; on a cluster it need not be free."""
+    if run.placement.is_remote:
+        followed = relay.follow_run(store, run, interrupted, then=Status.PAUSED, watch=bar.show)
+        return None if followed.status == Status.RUNNING else followed
     with hold(device_lock(run.device), wait=0) as mine:
         claimed = store.claim(run.device, this_process(), run.id) if mine else None
         if claimed is None:
             return None
+        if claimed.placement.workers > 1:
+            bar.say(claimed, f"starting {claimed.placement.workers} processes")
+            return torchrun.train(store, claimed, interrupted, then=Status.PAUSED, watch=lambda: bar.follow(store, claimed.id))
         with hold(run_lock(run.id)):
             from fmnist import runner
 
@@ -55,7 +62,7 @@ def _try_here(store: Store, run: Run, bar: "_Bar", interrupted: threading.Event)
 
 
 @contextmanager
-def _until_interrupted() -> Iterator[threading.Event]:
+def until_interrupted() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C is the usual one."""
     interrupted = threading.Event()
 
@@ -78,6 +85,7 @@ class _Bar:
         assert run.config is not None
         self._progress, self._config, self._each_epoch = progress, run.config, each_epoch
         self._task = progress.add_task(run.name, total=run.total_steps, words="starting", start=False)
+        self._told = run.epoch  # epochs
 
     def show(self, event: Step | Epoch | Done) -> None:
         if isinstance(event, Step):
@@ -88,6 +96,14 @@ class _Bar:
                 f"   {self._config.monitor} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}",
                 highlight=False,
             )
+
+    def follow(self, store: Store, run_id: str) -> None:
+        """Show what other processes have written since the last look."""
+        run, epochs = store.get(run_id), store.epochs(run_id)
+        for epoch in epochs[self._told :]:
+            self.show(epoch)
+        self._told = len(epochs)
+        self.say(run, f"{run.images_per_second or 0:,.0f} images/s")
 
     def say(self, run: Run, words: str) -> None:
         self._update(run.step, run.message or words)

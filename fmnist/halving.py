@@ -30,6 +30,23 @@ def cutoff(others: Sequence[float]) -> float | None:
     return sorted(others, reverse=True)[best - 1] if best else None
 
 
+def verdict(epochs: int, epoch: int, accuracy: float, others: Sequence[float]) -> str | None:
+    """Why a trial is stopped after an epoch, as a sentence; None when it goes on.
+
+    Args:
+        epochs: how many it has.
+        accuracy: its validation accuracy after `epoch`, 0-1.
+        others: those of the trials that finished the same epoch before.
+    """
+    needed = cutoff(others) if epoch in rungs(epochs) else None
+    if needed is None or accuracy >= needed:
+        return None
+    return (
+        f"Stopped early by its sweep: {accuracy:.2%} of the validation images after epoch {epoch}, "
+        f"where the best third has at least {needed:.2%}."
+    )
+
+
 def expected_share(epochs: int, trials: int) -> float:
     """The share of all epochs that are trained, on average, when trials come in a random order and keep their rank throughout."""
     dice, rounds, trials = random.Random(0), 20, min(trials, ENOUGH)

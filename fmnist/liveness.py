@@ -62,6 +62,11 @@ def run_lock(run_id: str) -> Path:
     return run_folder(run_id) / "lock"
 
 
+def sweep_lock(sweep_id: str) -> Path:
+    """Held by the relay of a sweep on a cluster."""
+    return runs_folder() / f"sweep-{sweep_id}.lock"
+
+
 def device_lock(device: str) -> Path:
     """Held by the process that trains on a device of this machine: one at a time."""
     return runs_folder() / f"{device}.lock"

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fmnist import augment
+from fmnist import augment, ranks
 from fmnist.config import TrainConfig
 from fmnist.graphs import Graphs
 from fmnist.schedule import learning_rate
@@ -78,6 +78,25 @@ class Eager:
         return 1
 
 
+class Shared:
+    """One step at a time, made by all ranks together, each with its part of the batch.
+
+    Every rank makes the whole batch, which is a few gathers of bytes, and then takes its part: so what is drawn for an image does not
+    depend on how many ranks there are.
+    """
+
+    name, ahead = "shared", False
+
+    def __init__(self, state: TrainState, reason: str) -> None:
+        self._state, self.reason = state, reason
+
+    def advance(self, lesson: Lesson, first: int) -> int:
+        images, labels = lesson.batch(first, 1)
+        mine = ranks.part(len(labels))
+        learn(self._state, images[mine], labels[mine], lesson.rates[first], lesson.shares[first], of=len(labels))
+        return 1
+
+
 Record = Callable[[TrainState, Callable[[], None], Callable[[], None]], Callable[[int], None]]  # (state, rewind, step) -> play(count)
 
 
@@ -124,13 +143,17 @@ class Reeled:
 
     def _step(self) -> None:
         """The step at the counter, without a word from the host."""
-        read = (tensor.index_select(0, self._place)[0] for tensor in (self._images, self._labels, self._rates, self._shares))
-        learn(self._state, *read)
+        images, labels, rate, share = (
+            tensor.index_select(0, self._place)[0] for tensor in (self._images, self._labels, self._rates, self._shares)
+        )
+        learn(self._state, images, labels, rate, share)
         self._place += 1
 
 
 def choose(state: TrainState) -> Pace:
-    """CUDA graphs where they can be had, and why not where not."""
+    """CUDA graphs where they can be had, and why not where not; shared steps where several processes train."""
+    if ranks.world() > 1:
+        return Shared(state, f"{ranks.world()} processes add their gradients between the way back and the update: no CUDA graph")
     if state.device.type != "cuda":
         return Eager(state, f"CUDA graphs are for NVIDIA's GPUs, this is {state.device.type}")
     try:

@@ -4,7 +4,7 @@ So a sweep whose driver was killed proposes the same trials again: there is no s
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,11 @@ def _guided(spec: Spec, trials: Sequence[Trial], dice: random.Random) -> dict[st
     study = optuna.create_study(direction="maximize", sampler=sampler)
     ranges = distributions(spec)
     study.add_trials(told for trial in trials if (told := _told(trial, ranges)))
-    found = study.ask(ranges).params
+    return as_written(spec, study.ask(ranges).params)
+
+
+def as_written(spec: Spec, found: Mapping[str, Any]) -> dict[str, Value]:
+    """What Optuna has proposed, as somebody would write it."""
     return {name: _short(spec, name, found[name]) for name in spec.space}
 
 

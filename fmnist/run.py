@@ -22,6 +22,7 @@ from fmnist import seal
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import ConfigError, StoreError
 from fmnist.home import run_folder
+from fmnist.placement import Placement
 
 
 class Status(StrEnum):
@@ -123,6 +124,9 @@ class Run:
     rate_request: float | None  # the factor that a person asked for, until a worker has taken it over
     inexact: str | None  # where and why it is not what it would have been without its interruptions; None: it is, bit for bit
     process: Process | None
+    placement: Placement
+    job: str | None  # its name on the cluster, since it was submitted there
+    job_seen: int | None  # so many of the job's records are in the store
 
     @property
     def total_steps(self) -> int:
@@ -190,8 +194,12 @@ _REQUESTS = {request.value: request for request in Request}
 _NUMBERS = {  # what stands in the place of a number that is none
     **dict.fromkeys(("number", "position", "created", "epoch", "step", "seconds", "restarts"), 0),
     **dict.fromkeys(("started", "ended", "images_per_second", "accuracy", "loss", "archived", "binned")),
+    **dict.fromkeys(("workers", "gpus_per_worker", "job_seen")),
 }
-_TEXTS = ("name", "note", "config", "device", "message", "environment", "preview", "tags", "origin", "sweep", "inexact")
+_TEXTS = (
+    *("name", "note", "config", "device", "message", "environment", "preview", "tags", "origin", "sweep", "inexact"),
+    *("cluster", "job"),
+)
 
 
 def from_row(row: Any) -> Run:
@@ -205,6 +213,7 @@ def from_row(row: Any) -> Run:
     status, request = _STATUSES.get(values["status"]), _REQUESTS.get(values["request"])
     if status is None or (request is None and values["request"] is not None):
         damage = f"Its stored status {values['status']!r} (asked: {values['request']!r}) is unknown; a newer version may have written it."
+    place = take_placement(values)
     changes = _rate_changes(values["rate_changes"])
     if changes is None:
         damage = "Its stored changes of the learning rate cannot be read, so nobody knows how it was trained."
@@ -220,6 +229,7 @@ def from_row(row: Any) -> Run:
             "tags": _words(values["tags"]),
             "rate_changes": changes or (),
             "process": process_of(row),
+            "placement": place,
         }
     )
 
@@ -291,6 +301,15 @@ def _preview(text: str | None) -> dict[str, Any] | None:
     except (KeyError, IndexError, TypeError, ValueError):
         return None
     return found if sound and isinstance(found.get("split"), str) else None
+
+
+def take_placement(values: dict[str, Any]) -> Placement:
+    """Where a row of runs or of sweeps runs, taken out of its values; what cannot be counts as this machine."""
+    cluster, workers, gpus = (values.pop(name) for name in ("cluster", "workers", "gpus_per_worker"))
+    try:
+        return Placement(cluster, workers or 1, gpus or 0.0)
+    except ConfigError:
+        return Placement(cluster)
 
 
 def process_of(row: Any) -> Process | None:

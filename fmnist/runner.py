@@ -1,4 +1,5 @@
-"""One run from its claim to its end: data in, events recorded, checkpoints committed, requests obeyed.
+"""One run from its claim to its end: data in, events recorded, checkpoints committed, requests obeyed. Of several processes that train
+together this is the first one; the others are `fmnist.companion`.
 
 The worker process of the dashboard and the command line both call `train`. Whatever happens, the run ends in a named state with a
 sentence, or, if the process is killed, is found and requeued by whoever supervises the store.
@@ -15,11 +16,11 @@ from typing import Any
 
 import torch
 
-from fmnist import checkpoint, data, device, disk, evaluation, files, history, memory, revision, sweeping
+from fmnist import checkpoint, companion, data, device, disk, evaluation, files, history, memory, ranks, revision, sweeping
 from fmnist.augment import normalised
 from fmnist.config import TrainConfig
 from fmnist.data import CLASS_NAMES, Split
-from fmnist.errors import DiskError, DivergedError, FmnistError, StoreError
+from fmnist.errors import DiskError, DivergedError, FmnistError, RankLostError, StoreError
 from fmnist.events import Done, Epoch, Step
 from fmnist.pace import Pace, choose
 from fmnist.run import Request, Run, Status
@@ -50,6 +51,9 @@ def train(
 
     Returns:
         The run as it ended.
+
+    Raises:
+        RankLostError: another process of this training is gone; the run still counts as running, and is to be requeued.
     """
     with _named_end(store, run):
         _train(store, run, interrupted, then, watch)
@@ -67,6 +71,8 @@ def _train(store: Store, run: Run, interrupted: threading.Event, then: Status, w
         store.end(run.id, status, why)
 
 
+_Ending = tuple[Status, str | None]  # and why, if nobody asked for it
+_ENDINGS: dict[Request, _Ending] = {Request.PAUSE: (Status.PAUSED, None), Request.STOP: (Status.STOPPED, None)}
 _INTERRUPTED = "Interrupted because its process had to go; everything up to that step is kept."
 
 
@@ -77,6 +83,8 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
     try:
         yield
         return
+    except RankLostError:
+        raise
     except DivergedError as error:
         sentence = Status.DIVERGED, str(error)
     except StoreError as error:
@@ -126,10 +134,10 @@ def _prepare(store: Store, run: Run) -> tuple[TrainState, Pace, Split, Split]:
     for written in (checkpoint.checkpoints_folder(run.id), history.folder(run.id)):
         files.clear_torn(written)
     store.describe(run.id, message="Checking the images…")
-    dataset = data.load(say=log.info)
-    train_split, validation = data.hold_out(dataset.train, run.config)
-    monitor = validation if run.config.monitor == "validation" else dataset.test
+    ranks.check(run.config, ranks.world())
     where = device.resolve(run.device)
+    train_split, monitor = data.splits(run.config, say=log.info)
+    ranks.agreed(companion.Task(run.config, where))
     device.prepare(where)
     state, pace = _state(store, run, run.config, where)
     disk.check_room(checkpoint.size(state))
@@ -143,8 +151,8 @@ def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[Tra
         precision = device.Precision(before["precision"], "as before the interruption")
     else:
         store.describe(run.id, message="Testing what is fastest on this machine…")
-        precision = device.choose_precision(config.precision, config.network, config.batch_size, where)
-    state = TrainState(config, where, precision.name)
+        precision = device.choose_precision(config.precision, config.network, config.batch_size // ranks.world(), where)
+    state = TrainState(config, where, ranks.agreed(precision.name))
     checkpoint.restore(store, run.id, state, log.warning)
     pace = choose(state)
     log.info("training %s on %s in %s (%s), from step %d", run.name, where, precision.name, precision.reason, state.step)
@@ -153,6 +161,7 @@ def _state(store: Store, run: Run, config: TrainConfig, where: str) -> tuple[Tra
     state.rate_changes = run.rate_changes
     if run.rate_request:
         _change_rate(store, run, state, run.rate_request)
+    companion.share(state)
     if changed := store.settle(run.id, _environment(where, precision, pace)):
         log.warning("not exact: it goes on %s", changed)
     return state, pace
@@ -179,40 +188,67 @@ def _follow(
     interrupted: threading.Event,
     watch: Callable[[Step | Epoch | Done], None],
     then: Status,
-) -> tuple[Status, str | None]:
-    """Record every event and obey; returns how it ended, with everything saved that has to be, and why if nobody asked for it."""
+) -> _Ending:
+    """Record every event and obey, and tell the other processes; returns how it ended, with everything saved that has to be."""
     for event in events:
-        verdict = None
-        if isinstance(event, Step):
-            wish = store.record(run.id, [event], preview=preview.when_due(event.step))
-        elif isinstance(event, Epoch):
-            if state.monitored is not None:
-                history.record(run.id, event.epoch, state.monitored)
-            verdict = sweeping.verdict(store, run, event)
-            store.commit(run.id, checkpoint.save(run.id, state), event, verdict=verdict)
-            checkpoint.clear_states(store, run.id)
-            wish = store.record(run.id, [], preview=preview.now(event.step))
-            log.info("epoch %d: accuracy %.4f, loss %.4f", event.epoch, event.accuracy, event.loss)
+        if isinstance(event, Done):
+            ending: _Ending | None = (Status.FINISHED, None)
         else:
-            return Status.FINISHED, None
-        watch(event)
-        request = wish if isinstance(wish, Request) else None
-        if isinstance(wish, float):
-            _change_rate(store, run, state, wish)
-        if request == Request.CANCEL:
-            return Status.CANCELLED, None
-        if verdict:
-            return Status.STOPPED, verdict
-        between_epochs = state.step % state.config.steps_per_epoch == 0
-        if between_epochs and (isinstance(event, Step) or state.step == state.config.total_steps):
-            continue  # the epoch is not judged yet, or nothing is left to do: the next event comes at once
-        if request or interrupted.is_set():
-            if not between_epochs:
-                store.commit(run.id, checkpoint.save(run.id, state), seconds=state.seconds)
-            return ({Request.PAUSE: Status.PAUSED, Request.STOP: Status.STOPPED}[request], None) if request else (then, _INTERRUPTED)
-        if isinstance(event, Epoch):
+            wish, verdict = _record(store, run, state, event, preview)
+            watch(event)
+            interruption = (then, _INTERRUPTED) if interrupted.is_set() else None
+            ending = _obey(store, run, state, wish, verdict, interruption, judged=isinstance(event, Epoch))
+        ranks.agreed(companion.Word(state.rate_changes, over=ending is not None))
+        if ending:
+            return ending
+        if isinstance(event, Epoch) and state.step < state.config.total_steps:
             disk.check_room(checkpoint.size(state))
     raise AssertionError("fit ends with Done")
+
+
+def _record(
+    store: Store, run: Run, state: TrainState, event: Step | Epoch, preview: "_Preview"
+) -> tuple[Request | float | None, str | None]:
+    """Write an event down; returns what a person wishes, and why its sweep stops the run here, if either."""
+    if isinstance(event, Step):
+        return store.record(run.id, [event], preview=preview.when_due(event.step)), None
+    if state.monitored is not None:
+        history.record(run.id, event.epoch, state.monitored)
+    verdict = sweeping.verdict(store, run, event)
+    store.commit(run.id, checkpoint.save(run.id, state), event, verdict=verdict)
+    checkpoint.clear_states(store, run.id)
+    log.info("epoch %d: accuracy %.4f, loss %.4f", event.epoch, event.accuracy, event.loss)
+    return store.record(run.id, [], preview=preview.now(event.step)), verdict
+
+
+def _obey(
+    store: Store,
+    run: Run,
+    state: TrainState,
+    wish: Request | float | None,
+    verdict: str | None,
+    interruption: _Ending | None,
+    *,
+    judged: bool,
+) -> _Ending | None:
+    """How the training ends after an event, if it does.
+
+    Args:
+        judged: the event was the end of an epoch.
+    """
+    if isinstance(wish, float):
+        _change_rate(store, run, state, wish)
+    if wish == Request.CANCEL:
+        return Status.CANCELLED, None
+    if verdict:
+        return Status.STOPPED, verdict
+    between_epochs = state.step % state.config.steps_per_epoch == 0
+    if between_epochs and (not judged or state.step == state.config.total_steps):
+        return None  # the epoch is not judged yet, or nothing is left to do: the next event comes at once
+    ending = _ENDINGS.get(wish) if isinstance(wish, Request) else interruption
+    if ending and not between_epochs:
+        store.commit(run.id, checkpoint.save(run.id, state), seconds=state.seconds)
+    return ending
 
 
 def _report(store: Store, run: Run, state: TrainState, status: Status) -> None:

@@ -23,9 +23,13 @@ RESTART_LIMIT = 3  # crashes in a row without a new checkpoint, after which a ru
 class Sittings(Ledger):
     """The time that a run spends in a process: begun by a claim, closed by an end."""
 
-    def claim(self, device: str, process: Process, run_id: str | None = None) -> Run | None:
-        """Take the next waiting run of a device (or that one run), each by exactly one caller; None when nothing waits."""
-        waiting = sa.select(RUNS.c.id).where(WAITING, RUNS.c.device == device)
+    def claim(self, device: str, process: Process, run_id: str | None = None, *, cluster: str | None = None) -> Run | None:
+        """Take the next waiting run of a device (or that one run), each by exactly one caller; None when nothing waits.
+
+        Args:
+            cluster: the one that the run is for; this machine if None.
+        """
+        waiting = sa.select(RUNS.c.id).where(WAITING, RUNS.c.device == device, RUNS.c.cluster.is_not_distinct_from(cluster))
         if run_id:
             waiting = waiting.where(RUNS.c.id == run_id)
         waiting = waiting.order_by(RUNS.c.position).limit(1).with_for_update(skip_locked=True)
@@ -124,13 +128,7 @@ class Sittings(Ledger):
         What was changed at a later step stays: the training comes there again, and shall be the same.
         """
         with self._database.writing() as connection:
-            if (lost := self._row(connection, run_id).step - step) > 0:
-                self._note(connection, run_id, Kind.REWOUND, f"{lost} step{'s' * (lost > 1)} of the sitting before are made again", step)
-            connection.execute(sa.delete(STEPS).where(STEPS.c.run == run_id, STEPS.c.step > step))
-            connection.execute(sa.delete(EPOCHS).where(EPOCHS.c.run == run_id, EPOCHS.c.step > step))
-            connection.execute(sa.delete(CHECKPOINTS).where(CHECKPOINTS.c.run == run_id, CHECKPOINTS.c.step > step))
-            change = {"step": step, "epoch": epoch, "seconds": seconds, "restarts": RUNS.c.restarts + 1}
-            connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change))
+            self._rewind(connection, run_id, step, epoch, seconds)
 
     def describe(self, run_id: str, *, message: str | None = None, environment: dict[str, Any] | None = None) -> None:
         """Say what a run does right now, or where it runs."""
@@ -168,7 +166,7 @@ class Sittings(Ledger):
         """
         with self._database.writing() as connection:
             _, request = self._lock(connection, run_id)
-            change = {"message": storable(message), **_NO_SITTING, **in_status(status)}
+            change = {"message": storable(message), **NO_SITTING, **in_status(status)}
             if request and not status.ended:
                 change |= self._obey(connection, run_id, request)
             kind = Kind.INTERRUPTED if change["status"] == Status.QUEUED else Kind(change["status"])
@@ -193,7 +191,7 @@ class Sittings(Ledger):
             row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id).with_for_update()).mappings().first()
             if row is None or row["status"] != Status.RUNNING or process_of(row) != process:
                 return from_row(row).status if row else Status.CANCELLED
-            change: dict[str, Any] = {**_NO_SITTING, "crashes": row["crashes"] + 1}
+            change: dict[str, Any] = {**NO_SITTING, "crashes": row["crashes"] + 1}
             self._note(connection, run_id, Kind.CRASHED, why)
             if request := from_row(row).request:
                 change |= self._obey(connection, run_id, request)
@@ -227,6 +225,14 @@ class Sittings(Ledger):
             raise unknown(run_id)
         return from_row(row)
 
+    def _rewind(self, connection: Connection, run_id: str, step: int, epoch: int, seconds: float) -> None:
+        if (lost := self._row(connection, run_id).step - step) > 0:
+            self._note(connection, run_id, Kind.REWOUND, f"{lost} step{'s' * (lost > 1)} of the sitting before are made again", step)
+        for table in (STEPS, EPOCHS, CHECKPOINTS):
+            connection.execute(sa.delete(table).where(table.c.run == run_id, table.c.step > step))
+        change = {"step": step, "epoch": epoch, "seconds": seconds, "restarts": RUNS.c.restarts + 1}
+        connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change))
+
     def _note(self, connection: Connection, run_id: str, kind: Kind, words: str | None = None, step: int | None = None) -> None:
         """Write into the life of a run, in the transaction that changes it.
 
@@ -249,7 +255,7 @@ class Sittings(Ledger):
                 raise unknown(run_id)
 
 
-_NO_SITTING: dict[str, Any] = {"pid": None, "pid_started": None, "host": None, "images_per_second": None}
+NO_SITTING: dict[str, Any] = {"pid": None, "pid_started": None, "host": None, "images_per_second": None}
 
 
 def in_status(status: Status) -> dict[str, Any]:

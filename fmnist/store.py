@@ -17,14 +17,16 @@ from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, SITTINGS, STEPS
 from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step
 from fmnist.ledger import KEPT, WAITING
+from fmnist.placement import HERE, Placement
+from fmnist.postings import Postings
 from fmnist.run import Checkpoint, Kind, Request, Run, Status, clean_name, clean_tag, from_row
-from fmnist.sittings import Sittings, storable, update
+from fmnist.sittings import storable, update
 
 MOST_WAITING = 100  # runs in the queue; the trials of a sweep are not counted among them, because it has one at a time
 _ANY = sa.true()
 
 
-class Store(Sittings):
+class Store(Postings):
     """All runs of one database; safe to use from many processes and threads.
 
     Args:
@@ -47,6 +49,7 @@ class Store(Sittings):
         sweep: str | None = None,
         run_id: str | None = None,
         start: Checkpoint | None = None,
+        placement: Placement = HERE,
     ) -> Run:
         """Put a training at the end of the queue.
 
@@ -59,6 +62,7 @@ class Store(Sittings):
             run_id: an id that nobody has yet; a new one if None.
             start: a checkpoint of the origin, whose files lie in the folder of `run_id` already: the run goes on from there, with the
                 origin's curve, figures and changes of the learning rate up to it.
+            placement: this machine, or a cluster, and with what.
 
         Raises:
             StoreError: MOST_WAITING runs wait already.
@@ -87,6 +91,7 @@ class Store(Sittings):
                 "created": time.time(),
                 "origin": origin,
                 "sweep": sweep,
+                **asdict(placement),
             }
             connection.execute(sa.insert(RUNS).values(**values, seal=seal.of_run(values)))
             if start and origin:
@@ -104,6 +109,7 @@ class Store(Sittings):
         """
         with self._database.writing() as connection:
             status, _ = self._lock(connection, run_id)
+            self._check_stands_alone(connection, run_id)
             if status == Status.RUNNING:
                 change: dict[str, Any] = {"request": request}
             elif status == Status.QUEUED or (status == Status.PAUSED and request != Request.PAUSE):
@@ -121,6 +127,10 @@ class Store(Sittings):
         """
         with self._database.writing() as connection:
             run, highest = self._row(connection, run_id), bounds("learning_rate").high or math.inf
+            if run.placement.is_remote:
+                raise StoreError(
+                    "The learning rate of a training on a cluster cannot be changed. Stop it, and train again with another one."
+                )
             if run.status == Status.FINISHED or run.config is None:
                 raise StoreError("This run is finished or damaged, so its learning rate cannot be changed. Train longer, or train again.")
             if not 0 < run.config.learning_rate * factor <= highest:
@@ -133,6 +143,7 @@ class Store(Sittings):
             status, _ = self._lock(connection, run_id)
             if status in (Status.QUEUED, Status.RUNNING, Status.FINISHED):
                 raise StoreError(f"This run is {status.value}, so there is nothing to resume.")
+            self._check_stands_alone(connection, run_id)
             if connection.execute(sa.select(RUNS.c.binned).where(RUNS.c.id == run_id)).scalar() is not None:
                 raise StoreError("This run is in the bin. Bring it back, then resume it.")
             if self._has_weights_alone(connection, run_id):
@@ -267,6 +278,15 @@ class Store(Sittings):
         reached = {"step": start.step, "epoch": start.epoch, "seconds": before.seconds, "continues": start.step}
         connection.execute(update(run_id, {**reached, "rate_changes": json.dumps(changes)}))
 
+    def _check_stands_alone(self, connection: Connection, run_id: str) -> None:
+        """Raises StoreError for a trial of a sweep on a cluster, whose trials live and pause with it."""
+        run = self._row(connection, run_id)
+        if run.sweep and run.placement.is_remote:
+            raise StoreError("This is a trial of a sweep on a cluster, and goes with it: pause or resume the sweep.")
+
     def _has_weights_alone(self, connection: Connection, run_id: str) -> bool:
+        """As an imported run has; one of a cluster has its states there."""
+        if self._row(connection, run_id).placement.is_remote:
+            return False
         states = list(connection.execute(sa.select(CHECKPOINTS.c.state).where(CHECKPOINTS.c.run == run_id)).scalars())
         return bool(states) and not any(states)

@@ -7,7 +7,7 @@ next is decided in fmnist.sweeping, from these two alone.
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -21,7 +21,8 @@ from fmnist.database import EPOCHS, RUNS, SWEEPS
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch
 from fmnist.ledger import epoch_of
-from fmnist.run import Run, Status, clean_name, from_row
+from fmnist.placement import HERE, Placement
+from fmnist.run import Run, Status, clean_name, from_row, take_placement
 from fmnist.search_space import Domain
 from fmnist.store import Store
 
@@ -92,6 +93,9 @@ class Sweep:
     proposed: int  # trials so far; those that were deleted since count too
     resumed: int  # as many there were when a person last let it go on
     message: str | None  # why it ended or waits
+    placement: Placement  # of each trial
+    job: str | None  # its name on the cluster, since it was submitted there
+    job_seen: int | None  # so many of the job's records are in the store
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Sweeps:
     def __init__(self, store: Store) -> None:
         self._database = store.database
 
-    def create(self, spec: Spec, *, device: str, name: str | None = None, token: str | None = None) -> Sweep:
+    def create(self, spec: Spec, *, device: str, name: str | None = None, token: str | None = None, placement: Placement = HERE) -> Sweep:
         """Begin a search; a second call with the same token returns the sweep of the first."""
         with self._database.writing(in_turn=True) as connection:
             if token and (row := connection.execute(sa.select(SWEEPS).where(SWEEPS.c.token == token)).mappings().first()):
@@ -151,6 +155,7 @@ class Sweeps:
                 "status": SweepStatus.RUNNING,
                 "device": device,
                 "created": time.time(),
+                **asdict(placement),
             }
             return _from_row(connection.execute(sa.insert(SWEEPS).values(**values).returning(SWEEPS)).mappings().one())
 
@@ -242,4 +247,5 @@ def _from_row(row: Any) -> Sweep:
         spec, status = Spec.model_validate_json(values["spec"]), SweepStatus(values["status"])
     except ValueError:
         spec, status = None, SweepStatus.PAUSED
-    return Sweep(**{**values, "spec": spec, "status": status})
+    place = take_placement(values)
+    return Sweep(**{**values, "spec": spec, "status": status, "placement": place})

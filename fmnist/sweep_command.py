@@ -1,12 +1,14 @@
 """`fmnist sweep`: a search in the foreground of a terminal. A dashboard on the same store shows it, and may train its trials."""
 
 import argparse
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 
 from fmnist import proposals, search_space, sweeping
 from fmnist.cli import chosen_config
+from fmnist.cluster_command import chosen_place
 from fmnist.errors import ConfigError
 from fmnist.run import Status
 from fmnist.store import Store
@@ -35,8 +37,9 @@ def summary(found: Sweep, trials: list[Trial]) -> dict[str, Any]:
 def _begun(store: Store, options: argparse.Namespace) -> Sweep:
     from fmnist import device
 
-    spec = chosen_spec(options)
-    return sweeping.begin(store, spec, device=device.resolve(spec.base.device), name=options.name)
+    spec, place = chosen_spec(options), chosen_place(store, options)
+    where = place.device if place.is_remote else device.resolve(spec.base.device)
+    return sweeping.begin(store, spec, device=where, name=options.name, placement=place)
 
 
 def chosen_spec(options: argparse.Namespace) -> Spec:
@@ -77,6 +80,8 @@ def _drive(store: Store, found: Sweep, console: Console) -> Sweep:
     """Trial after trial, until the budget is used up or somebody interrupts."""
     from fmnist.foreground import train_here
 
+    if found.placement.is_remote:
+        return _follow(store, found, console)
     try:
         while found.status == SweepStatus.RUNNING:
             found = sweeping.advance(store, found)
@@ -88,7 +93,7 @@ def _drive(store: Store, found: Sweep, console: Console) -> Sweep:
                 return sweeping.pause(store, found)
             if not run.status.ended:  # Ctrl-C while the dashboard trains it, where the sweep goes on
                 return found
-            _say_what_it_gave(store, found, trial, console)
+            _say_what_it_gave(store, found, console, trial)
             found = Sweeps(store).get(found.id)
     except KeyboardInterrupt:
         sweeping.pause(store, found)
@@ -96,7 +101,22 @@ def _drive(store: Store, found: Sweep, console: Console) -> Sweep:
     return found
 
 
-def _say_what_it_gave(store: Store, found: Sweep, trial: Trial, console: Console) -> None:
+def _follow(store: Store, found: Sweep, console: Console) -> Sweep:
+    """The same on a cluster, where Ctrl-C stops the job and keeps the sweep; if a dashboard follows it already, it is watched there."""
+    from fmnist import relay
+    from fmnist.foreground import POLL_SECONDS, until_interrupted
+
+    tell = partial(_say_what_it_gave, store, found, console)
+    with until_interrupted() as interrupted:
+        while found.status == SweepStatus.RUNNING:
+            found = relay.follow_sweep(store, found, interrupted, then=SweepStatus.PAUSED, tell=tell)
+            if found.status == SweepStatus.RUNNING and interrupted.wait(POLL_SECONDS):
+                console.print(f"{found.name} goes on in the dashboard; pause it there.", highlight=False)
+                return found
+    return found
+
+
+def _say_what_it_gave(store: Store, found: Sweep, console: Console, trial: Trial) -> None:
     """A line for each trial: what was tried, what came out, and whether it is the best so far."""
     trials = Sweeps(store).trials(found.id)
     trial = next((each for each in trials if each.number == trial.number), trial)

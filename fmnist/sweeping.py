@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fmnist import halving
 from fmnist.errors import ConfigError, StoreError
 from fmnist.events import Epoch
+from fmnist.placement import HERE, Placement
 from fmnist.proposals import check, propose
 from fmnist.run import Request, Run, Status
 from fmnist.store import Store
@@ -20,19 +21,23 @@ log = logging.getLogger(__name__)
 FAILURES = 3  # trials in a row that failed, after which a sweep waits for a person
 
 
-def begin(store: Store, spec: Spec, *, device: str, name: str | None = None, token: str | None = None) -> Sweep:
-    """A new sweep, which makes its first trial when somebody advances it.
+def begin(
+    store: Store, spec: Spec, *, device: str, name: str | None = None, token: str | None = None, placement: Placement = HERE
+) -> Sweep:
+    """A new sweep, which makes its first trial when somebody advances it; on a cluster, when its relay does.
 
     Raises:
         ConfigError: something in it would never be tried, or the sampler is not installed.
     """
     check(spec)
-    return Sweeps(store).create(spec, device=device, name=name, token=token)
+    return Sweeps(store).create(spec, device=device, name=name, token=token, placement=placement)
 
 
 def advance_all(store: Store) -> None:
     """One step of every running sweep."""
     for sweep in Sweeps(store).running():
+        if sweep.placement.is_remote:  # its relay does
+            continue
         try:
             advance(store, sweep)
         except StoreError:
@@ -87,9 +92,16 @@ def _why_it_ends(sweep: Sweep, spec: Spec, trials: list[Trial]) -> tuple[SweepSt
         return SweepStatus.FINISHED, None
     if spec.minutes and sum(trial.run.seconds for trial in trials) >= 60 * spec.minutes:
         return SweepStatus.FINISHED, None
-    last = [trial.run for trial in trials if trial.number > sweep.resumed][-FAILURES:]
+    if why := failing(sweep, trials):
+        return SweepStatus.PAUSED, why
+    return None
+
+
+def failing(sweep: Sweep, trials: Sequence[Trial]) -> str | None:
+    """Why a sweep waits for a person when its last trials have all failed; None as long as they have not."""
+    last = [trial.run for trial in trials if trial.number > sweep.resumed and trial.run.status.ended][-FAILURES:]
     if len(last) == FAILURES and all(run.status == Status.FAILED for run in last):
-        return SweepStatus.PAUSED, f"The last {FAILURES} trials failed. {last[-1].message or ''}".strip()
+        return f"The last {FAILURES} trials failed. {last[-1].message or ''}".strip()
     return None
 
 
@@ -107,18 +119,15 @@ def verdict(store: Store, run: Run, epoch: Epoch) -> str | None:
     if spec is None or not spec.halving:
         return None
     others = [trial.accuracy_after(epoch.epoch) for trial in Sweeps(store).trials(run.sweep) if trial.run.id != run.id]
-    needed = halving.cutoff([accuracy for accuracy in others if accuracy is not None])
-    if needed is None or epoch.accuracy >= needed:
-        return None
-    return (
-        f"Stopped early by its sweep: {epoch.accuracy:.2%} of the validation images after epoch {epoch.epoch}, "
-        f"where the best third has at least {needed:.2%}."
-    )
+    told = [accuracy for accuracy in others if accuracy is not None]
+    return halving.verdict(run.config.epochs, epoch.epoch, epoch.accuracy, told)
 
 
 def pause(store: Store, sweep: Sweep) -> Sweep:
-    """No further trial; the one that is under way is paused to the step."""
+    """No further trial; the one that is under way is paused to the step, and those on a cluster to their last epoch, by its relay."""
     paused = Sweeps(store).change(sweep.id, status=SweepStatus.PAUSED, message=None)
+    if sweep.placement.is_remote:
+        return paused
     if (trial := under_way(Sweeps(store).trials(sweep.id))) and trial.run.status != Status.PAUSED:
         store.ask(trial.run.id, Request.PAUSE)
     return paused
@@ -135,6 +144,6 @@ def resume(store: Store, sweep: Sweep) -> Sweep:
     if sweep.status == SweepStatus.FINISHED:
         raise StoreError(f"{sweep.name} is finished: its budget is used up. Start another one to search on.")
     trial = under_way(Sweeps(store).trials(sweep.id))
-    if trial and trial.run.status == Status.PAUSED:
+    if trial and trial.run.status == Status.PAUSED and not sweep.placement.is_remote:
         store.resume(trial.run.id)
     return Sweeps(store).change(sweep.id, status=SweepStatus.RUNNING, message=None, resumed=sweep.proposed)

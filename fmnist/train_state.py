@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fmnist.batch_norm import shared
 from fmnist.config import TrainConfig
 from fmnist.models import Classifier, build
 
@@ -26,7 +27,7 @@ class TrainState:
     def __init__(self, config: TrainConfig, where: str = "cpu", precision: str = "float32") -> None:
         torch.manual_seed(config.seed)
         self.config, self.device, self.precision = config, torch.device(where), precision
-        self.model: Classifier = build(config.network).to(self.device)
+        self.model: Classifier = shared(build(config.network)).to(self.device)
         self.average: Classifier | None = deepcopy(self.model) if config.ema else None
         # The learning rate of the next step: a fused optimizer reads it where the weights are on a GPU, and as a Python float elsewhere.
         self.rate = torch.zeros((), device="cuda") if where == "cuda" else torch.zeros((), dtype=torch.float64)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fmnist import augment, device
+from fmnist import augment, device, ranks
 from fmnist.activity import listening
 from fmnist.config import TrainConfig
 from fmnist.data import Split
@@ -38,6 +38,7 @@ def fit(state: TrainState, train: Split, monitor: Split, pace: Pace | None = Non
     Yields:
         A Step about four times a second, an Epoch after each epoch, at last Done. No step is begun while nobody iterates. With a pace
         that is ahead, the state may be a few steps further than the Step that is told.
+        Where several ranks train, all of them get the same events at the same steps, and have to answer them alike.
 
     Raises:
         DivergedError: the loss is not a finite number any more.
@@ -75,16 +76,18 @@ class _Curve:
         self._state, self._first, self._last = state, state.step, state.step
         self._sum: Tensor | None = None  # float32 (), on its way to the host
         self._sent: torch.cuda.Event | None = None
+        self._rhythm = 1  # steps to the next point: ranks count them, because their clocks would not agree
         state.recent_loss.zero_()
         self.go_on()
 
     def go_on(self) -> None:
         """The time from here on counts."""
         self._begun = time.perf_counter()
+        self._due = self._state.step + ranks.agreed(self._rhythm) if ranks.world() > 1 else None
 
     @property
     def is_due(self) -> bool:
-        return time.perf_counter() - self._begun >= REPORT_SECONDS
+        return time.perf_counter() - self._begun >= REPORT_SECONDS if self._due is None else self._state.step >= self._due
 
     @property
     def is_asked(self) -> bool:
@@ -112,6 +115,7 @@ class _Curve:
             self._sent.synchronize()
         loss, self._sum = float(self._sum) / count, None
         seconds = time.perf_counter() - self._begun
+        self._rhythm = max(1, round(count * REPORT_SECONDS / seconds))
         self.go_on()
         state.seconds += seconds
         self._first, steps = self._last, state.config.steps_per_epoch
@@ -125,7 +129,8 @@ def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
     """Judge the model on the monitor split, and begin to count anew."""
     config = state.config
     with listening(state.evaluated) as heard:
-        state.monitored = logits(state.evaluated, monitor.images)
+        mine = logits(state.evaluated, monitor.images[ranks.part(len(monitor))])
+    state.monitored = ranks.whole(mine, len(monitor))
     loss, accuracy = loss_and_accuracy(state.monitored, monitor.labels)
     train_loss = float(state.epoch_loss) / config.train_images
     if not math.isfinite(loss + train_loss):

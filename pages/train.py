@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fmnist.run import Run
-from ui import notice, preparation, state
+from ui import notice, place, preparation, state
 from ui.training import config_form, config_preview, run_queue, start
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # how often the page looks into the store
@@ -42,6 +42,7 @@ with form:
     if answer.config:
         config_preview.first_batch_picture(answer.config)
 with before, st.container(border=True):
-    start.button(answer)
+    where = place.ask(answer.config, key="train")
+    start.button(answer, where)
     if answer.config:
-        config_preview.show(answer.config)
+        config_preview.show(answer.config, where.placement)

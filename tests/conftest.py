@@ -16,7 +16,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +29,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: small s
 from fmnist.config import TrainConfig
 from fmnist.home import data_folder
 from fmnist.store import Store
+from fmnist.trial_cluster import TrialCluster
+from fmnist.trial_cluster import running as running_cluster
+
+REAL_HOME = data_folder().parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,8 +94,24 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-def _not_installed(package: str) -> str:
-    reason = f"Debian's package '{package}' is not installed: apt-get install {package}, or make test as root."
+@pytest.fixture(scope="session")
+def trial_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialCluster]:
+    """A real cluster: a head with a pretended GPU and a second node, on 127.0.0.2 and 127.0.0.3, with a token."""
+    if not find_spec("ray"):
+        _missing("The extra 'cluster' is not installed: pip install -r requirements-cluster.txt")
+    variables = {"FMNIST_HOME": str(REAL_HOME), "OMP_NUM_THREADS": "1"}
+    with running_cluster(tmp_path_factory.mktemp("cluster"), cpus=2, gpus=1, extra=variables) as cluster:
+        cluster.add_node(cpus=2)
+        cluster.wait(2)
+        yield cluster
+
+
+def _not_installed(package: str) -> NoReturn:
+    _missing(f"Debian's package '{package}' is not installed: apt-get install {package}, or make test as root.")
+
+
+def _missing(reason: str) -> NoReturn:
+    """A reason to skip; in CI a failure."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

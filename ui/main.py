@@ -44,6 +44,11 @@ PAGES = {
             title=":material/tune: Sweep",
             help="Search for better settings: many short trainings, and what they tell.",
         ),
+        st.Page(
+            places.CLUSTERS,
+            title=":material/dns: Clusters",
+            help="Other places to train: what they have, what they do, and whether they answer.",
+        ),
     ],
     "Understanding": [
         st.Page(

@@ -1,4 +1,7 @@
-"""Trainings on this machine: a supervisor beside the dashboard that starts workers and picks up what a crash left behind."""
+"""Trainings on this machine: a supervisor beside the dashboard that starts workers and picks up what a crash left behind.
+
+For what runs on a cluster it starts relays (`fmnist.relay`), which are to it what workers are.
+"""
 
 import logging
 import os
@@ -16,9 +19,10 @@ import psutil
 from fmnist import disk, sweeping
 from fmnist.errors import DiskError, StoreError
 from fmnist.home import home
-from fmnist.liveness import device_lock, find, is_held, run_lock, this_host
+from fmnist.liveness import device_lock, find, is_held, run_lock, sweep_lock, this_host
 from fmnist.run import Request, Run
 from fmnist.store import Store
+from fmnist.sweep import Sweeps
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
@@ -30,19 +34,18 @@ CLOSE_SECONDS = 20.0  # a worker that has not saved its run by then is killed wh
 @dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
-    device: str
     born: float = field(default_factory=time.monotonic)
 
 
 class Supervisor:
-    """Keeps one worker a device busy while runs wait, for one store. Several supervisors on one store do no harm.
+    """Keeps one worker a device busy while runs wait, and a relay for each job on a cluster. Several supervisors on one store do no harm.
 
     It owns no truth: everything it knows is in the store and in the locks, so it may die at any moment.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._workers: dict[str, _Worker] = {}
+        self._workers: dict[str, _Worker] = {}  # by device, and by the id of the run or sweep that a relay follows
         self._killed: set[int] = set()  # workers that ended by SIGKILL
         self._asked: dict[str, float] = {}  # run id -> when its cancellation was first seen here
         self._closing = threading.Event()
@@ -69,20 +72,30 @@ class Supervisor:
 
     def tick(self) -> None:
         """One round: bury the dead, requeue what they left, kill the disobedient, let sweeps propose, start workers for what waits."""
-        for device, worker in list(self._workers.items()):
+        for name, worker in list(self._workers.items()):
             if worker.process.poll() is not None:
                 if worker.process.returncode == -signal.SIGKILL:
                     self._killed.add(worker.process.pid)
                 _let_go(worker)
-                del self._workers[device]
+                del self._workers[name]
         self._kill_disobedient(requeue_dead(self._store, self._killed))
         sweeping.advance_all(self._store)
-        waiting = {run.device for run in self._store.queue()}
+        waiting = self._store.queue()
         if waiting and (why := disk.obstacle()):
             raise DiskError(why)
-        for device in waiting:
-            if device not in self._workers and not is_held(device_lock(device)):
-                self._workers[device] = _start(device, self._store.url)
+        for device in {run.device for run in waiting if not run.placement.is_remote}:
+            self._need(device, device_lock(device), "fmnist.worker", "--device", device)
+        for run in waiting:
+            if run.placement.is_remote and not run.sweep:
+                self._need(run.id, run_lock(run.id), "fmnist.relay", "--run", run.id)
+        for sweep in Sweeps(self._store).running():
+            if sweep.placement.is_remote:
+                self._need(sweep.id, sweep_lock(sweep.id), "fmnist.relay", "--sweep", sweep.id)
+
+    def _need(self, name: str, lock: Path, module: str, *arguments: str) -> None:
+        """Start a process, unless there is one."""
+        if name not in self._workers and not is_held(lock):
+            self._workers[name] = _start(self._store.url, module, *arguments)
 
     def _loop(self) -> None:
         complained = ""
@@ -131,6 +144,8 @@ def _let_go(worker: _Worker) -> None:
 
 def _is_dead(run: Run) -> bool:
     """Nobody on this machine trains it: its lock is free, and the process that claimed it is gone."""
+    if run.sweep and run.placement.is_remote:  # the relay of its sweep is its process
+        return False
     process = run.process
     if process and process.host != this_host():
         return False
@@ -144,10 +159,10 @@ def _kill(process: psutil.Process) -> None:
         log.info("it was gone already")
 
 
-def _start(device: str, url: str) -> _Worker:
-    """A worker in its own session, with a lifeline: see docs/decisions/0006."""
+def _start(url: str, module: str, *arguments: str) -> _Worker:
+    """A worker or a relay in its own session, with a lifeline: see docs/decisions/0006."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "fmnist.worker", "--device", device, "--lifeline"],
+        [sys.executable, "-m", module, *arguments, "--lifeline"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -155,4 +170,4 @@ def _start(device: str, url: str) -> _Worker:
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, "FMNIST_HOME": str(home()), "FMNIST_DB": url},
     )
-    return _Worker(process, device)
+    return _Worker(process)

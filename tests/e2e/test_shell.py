@@ -18,6 +18,7 @@ PAGES = {
     "/runs": "Runs",
     "/compare": "Compare",
     "/sweep": "Sweep",
+    "/cluster": "Clusters",
     "/evaluate": "Evaluate",
     "/explore": "Explore",
 }  # address -> heading

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from fmnist import config
 from fmnist.events import Epoch
 from fmnist.run import Run
+from ui import place
 from ui.runs import run_rows
 
 Kind = Literal["text", "prose", "tags", "number", "percent", "duration", "moment", "switch"]
@@ -130,6 +131,9 @@ FIELDS: dict[str, Field] = {
     ),
     "done": Field("Epochs done", "number", lambda entry: entry.run.epoch),
     **{name: _setting(name) for name in config.FIELDS},
+    "place": Field(
+        "Where", "text", lambda entry: place.in_words(entry.run.placement), "This machine, or a cluster, and in how many processes."
+    ),
     "device": Field("Device", "text", lambda entry: entry.run.device, "Where it was, or will be, computed."),
     "time": Field(
         "Training time",

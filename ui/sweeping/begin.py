@@ -4,8 +4,9 @@ import streamlit as st
 
 from fmnist import halving, sweeping
 from fmnist.errors import ConfigError, FmnistError, StoreError
+from fmnist.placement import HERE, Placement
 from fmnist.sweep import NAME_LENGTH, Spec, Sweep
-from ui import one_click, state
+from ui import one_click, place, state
 from ui.labels import duration, plain
 from ui.sweeping.sweep_form import Answer
 
@@ -15,20 +16,25 @@ BEGIN_SECONDS = 4.0  # each trial is a process of its own, which loads PyTorch f
 def show(answer: Answer) -> None:
     """A name, the button, and the forecast; where the form has no valid answer, why."""
     name = st.text_input("Name (optional)", key="sweep.name", max_chars=NAME_LENGTH, placeholder="Sweep and its number, if empty")
-    if answer.problem:
-        st.error(plain(answer.problem), icon=":material/error:")
+    where = place.ask_for_trials(key="sweep")
+    problem = answer.problem or where.problem
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
     clicked = st.button(
-        "Start the sweep", icon=":material/play_arrow:", type="primary", width="stretch", disabled=answer.spec is None, key="sweep.start"
+        "Start the sweep", icon=":material/play_arrow:", type="primary", width="stretch", disabled=problem is not None, key="sweep.start"
     )
     if clicked and answer.spec:
-        _start(answer.spec, (name or "").strip())
+        _start(answer.spec, (name or "").strip(), where.placement)
     if answer.spec:
         _cost(answer.spec)
+        if where.placement != HERE:
+            words = plain(place.in_words(where.placement))
+            st.caption(f":material/dns: That is for one trial at a time here. On {words} it runs as many at once as there is room for.")
 
 
-def _start(spec: Spec, name: str) -> None:
+def _start(spec: Spec, name: str, placement: Placement) -> None:
     try:
-        sweep = _create(spec, name)
+        sweep = _create(spec, name, placement)
     except (ConfigError, StoreError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -37,11 +43,12 @@ def _start(spec: Spec, name: str) -> None:
     st.rerun()
 
 
-def _create(spec: Spec, name: str) -> Sweep:
+def _create(spec: Spec, name: str, placement: Placement) -> Sweep:
     from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts
 
-    token = one_click.token("sweep.start", spec)
-    return sweeping.begin(state.store(), spec, device=resolve(spec.base.device), name=name or None, token=token)
+    token = one_click.token("sweep.start", (spec, placement))
+    device = placement.device if placement.is_remote else resolve(spec.base.device)
+    return sweeping.begin(state.store(), spec, device=device, name=name or None, token=token, placement=placement)
 
 
 @st.fragment(parallel=True)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from fmnist.config import TEST_IMAGES, TrainConfig
 from fmnist.errors import FmnistError
-from ui import state, thumbnails
+from fmnist.placement import HERE, Placement
+from ui import place, state, thumbnails
 from ui.labels import duration, plain
 from ui.training import charts, live_curves
 
@@ -12,9 +13,12 @@ PICTURES, COLUMNS = 32, 8  # of the first batch
 SHOWN_BY = ("seed", "batch_size", "flip", "shift", "erase", "views", "outliers", "clean_epochs", "epochs", "train_size", "validation_size")
 
 
-def show(config: TrainConfig) -> None:
+def show(config: TrainConfig, placement: Placement) -> None:
     """Everything that can be said about a config; what takes time comes when it is ready and blocks nothing."""
     _cost(config)
+    if placement != HERE:
+        words = plain(place.in_words(placement))
+        st.caption(f":material/dns: That is for one process here. It will run on {words}, whose speed shows when it runs.")
     st.markdown(f":material/photo_library: {images_in_words(config)}")
     live_curves.draw(charts.learning_rate_plan(config), key="train.plan")
 

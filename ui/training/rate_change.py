@@ -12,7 +12,7 @@ _MAY_GO_ON = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.FAILED, Stat
 
 
 def is_possible(run: Run) -> bool:
-    return run.config is not None and run.damage is None and run.status in _MAY_GO_ON
+    return run.config is not None and run.damage is None and run.status in _MAY_GO_ON and not run.placement.is_remote
 
 
 def say(run: Run) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fmnist.events import Epoch, Step
 from fmnist.run import Request, Run, Status
-from ui import notice, places, state
+from ui import notice, place, places, state
 from ui.labels import duration, percent, plain, points
 from ui.runs import run_rows
 from ui.training import diagnosis_panel, live_curves, longer_training, prediction_strip, rate_change, start
@@ -21,6 +21,7 @@ def show(run: Run, *, key: str) -> None:
     steps, epochs = live_curves.read(run)
     with st.container(border=True, key=f"{key}.panel"):
         heading(run)
+        place.say(run.placement)
         _progress(run)
         message(run)
         if run.inexact:
@@ -91,7 +92,9 @@ def actions(run: Run, *, key: str) -> None:
     """The buttons that the status of a run allows."""
     store = state.store()
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.status == Status.RUNNING:
+        if run.sweep and run.placement.is_remote and not run.status.ended:
+            st.caption("This is a trial of a sweep on a cluster: it is paused and stopped with its sweep.")
+        elif run.status == Status.RUNNING:
             asked = run.request is not None
             _button("Pause", "pause", key, run, lambda: store.ask(run.id, Request.PAUSE), disabled=asked)
             _button(

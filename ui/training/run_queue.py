@@ -4,7 +4,7 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from fmnist.run import Request, Run, Status
-from ui import notice, state
+from ui import notice, place, state
 from ui.labels import plain
 from ui.runs import run_rows
 from ui.training import run_panel
@@ -40,7 +40,7 @@ def _shown(running: list[Run], waiting: list[Run]) -> Run | None:
         return _seen_before()
     shown = (running or waiting)[0]
     if len(running) > 1:
-        names = {run.id: f"{run.name} ({run.device})" for run in running}
+        names = {run.id: f"{run.name} ({_where(run)})" for run in running}
         chosen = st.segmented_control(
             "Running now", list(names), default=shown.id, required=True, format_func=lambda each: plain(names[each])
         )
@@ -68,14 +68,18 @@ def queue(runs: list[Run], whole: list[Run]) -> None:
     """
     st.markdown(f"**Waiting: {len(runs)}**, one at a time on a device")
     order = [run.id for run in whole]
-    for place, run in enumerate(runs, 1):
+    for turn, run in enumerate(runs, 1):
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"{place}\\. **{plain(run.name)}**", width="content")
-            st.caption(plain(f"{run_rows.recipe(run)}, on {run.device}"), width="stretch")
+            st.markdown(f"{turn}\\. **{plain(run.name)}**", width="content")
+            st.caption(plain(f"{run_rows.recipe(run)}, on {_where(run)}"), width="stretch")
             _move(run, "Earlier", "arrow_upward", -1, order[0] == run.id)
             _move(run, "Later", "arrow_downward", 1, order[-1] == run.id)
             if st.button("Cancel", icon=":material/close:", key=f"train.queue.cancel.{run.id}", type="tertiary"):
                 notice.do(lambda run=run: state.store().ask(run.id, Request.CANCEL))
+
+
+def _where(run: Run) -> str:
+    return place.in_words(run.placement) if run.placement.is_remote else run.device
 
 
 def _move(run: Run, label: str, icon: str, places: int, disabled: bool) -> None:

@@ -7,8 +7,9 @@ import streamlit as st
 from fmnist import disk
 from fmnist.config import TrainConfig
 from fmnist.errors import ConfigError, StoreError
+from fmnist.placement import Placement
 from fmnist.run import Run
-from ui import notice, one_click, places, state
+from ui import notice, one_click, place, places, state
 from ui.labels import plain
 from ui.training import starting_point
 from ui.training.config_form import Answer
@@ -32,23 +33,23 @@ def offer(label: str, run: Run, changes: dict[str, Any] | None = None, *, key: s
         st.switch_page(places.TRAIN, query_params=starting_point.query(run, changes))
 
 
-def button(answer: Answer) -> None:
+def button(answer: Answer, where: place.Place) -> None:
     """Ask for a name and start; where the form has no valid answer, say why instead."""
     if st.session_state.pop(f"{_NAME}.used", False):
         st.session_state[_NAME] = ""
     st.text_input("Name (optional)", key=_NAME, max_chars=64, placeholder="Run and its number, if empty", persist_state="session")
-    problem = answer.problem or disk.obstacle()
+    problem = answer.problem or where.problem or disk.obstacle()
     if problem:
         st.error(plain(problem), icon=":material/error:")
     cannot = bool(problem) or answer.config is None
     clicked = st.button("Start training", icon=":material/play_arrow:", type="primary", width="stretch", disabled=cannot, key="train.start")
     if clicked and answer.config:
-        _start(answer.config, st.session_state[_NAME].strip(), answer.origin)
+        _start(answer.config, st.session_state[_NAME].strip(), answer.origin, where.placement)
 
 
-def _start(config: TrainConfig, name: str, origin: str | None) -> None:
+def _start(config: TrainConfig, name: str, origin: str | None, placement: Placement) -> None:
     try:
-        run = _create(config, name, origin)
+        run = _create(config, name, origin, placement)
     except (ConfigError, StoreError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -59,12 +60,14 @@ def _start(config: TrainConfig, name: str, origin: str | None) -> None:
 
 def turn(run: Run) -> str:
     """When a new run begins: "now", "after 2 others"."""
-    before = [other for other in state.store().queue() if other.device == run.device and other.position < run.position]
-    before += [other for other in state.store().running() if other.device == run.device]
+    if run.placement.is_remote:
+        return f"as soon as {place.in_words(run.placement)} has room"
+    here = [other for other in state.store().queue() if other.position < run.position] + state.store().running()
+    before = [other for other in here if other.device == run.device and not other.placement.is_remote]
     return f"after {len(before)} other{'s' if len(before) > 1 else ''}" if before else "now"
 
 
-def _create(config: TrainConfig, name: str, origin: str | None) -> Run:
+def _create(config: TrainConfig, name: str, origin: str | None, placement: Placement) -> Run:
     """A new run at the end of the queue; the same one again for the second half of a double click.
 
     Raises:
@@ -73,5 +76,6 @@ def _create(config: TrainConfig, name: str, origin: str | None) -> Run:
     """
     from fmnist.device import resolve  # with PyTorch, which may take seconds: only when somebody starts a training
 
-    token = one_click.token("train.start", config)
-    return state.store().create(config, device=resolve(config.device), name=name or None, token=token, origin=origin)
+    token = one_click.token("train.start", (config, placement))
+    device = placement.device if placement.is_remote else resolve(config.device)
+    return state.store().create(config, device=device, name=name or None, token=token, origin=origin, placement=placement)

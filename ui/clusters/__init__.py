@@ -1,0 +1,1 @@
+"""What the page of clusters is made of."""
