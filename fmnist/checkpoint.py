@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from fmnist import files
+from fmnist import disk, files
 from fmnist.config import TrainConfig, parse
 from fmnist.errors import CheckpointError, ConfigError, DivergedError, StoreError
 from fmnist.home import run_folder
@@ -282,7 +282,7 @@ def remove_run(store: Store, run_id: str) -> None:
         StoreError: it is being trained, or its folder cannot be removed.
     """
     folder = run_folder(run_id)
-    store.delete(run_id)
+    disk.with_reserve(lambda: store.delete(run_id))
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -28,7 +28,7 @@ def prepare(path: Path) -> None:
         StoreError: they cannot be made.
     """
     try:
-        if not path.parent.exists():
+        if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             sync_folders(path.parent)
     except OSError as error:

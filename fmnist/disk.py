@@ -1,19 +1,18 @@
 """The disk that runs are kept on: whether it can be written, whether a checkpoint will fit, and a reserve for the last words of a run.
 
-On a full disk not even a status can be written. So a file of a megabyte lies beside the runs from the first training on; what ends for
-lack of room removes it and has the room to say so. Why: docs/decisions/0026.
+On a full disk not even a status can be written. So a file of a megabyte lies beside the runs from the first training on; what
+ends for lack of room, and whoever makes room by deleting a run, takes it. Why: docs/decisions/0026.
 """
 
 import errno
-import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from fmnist.errors import DiskError
+from fmnist.errors import DiskError, StoreError
 from fmnist.home import home, runs_folder
 
-log = logging.getLogger(__name__)
 CHECKPOINTS = 3  # so many must fit before an epoch begins: one is written beside two that are kept
 RESERVE_BYTES = 1 << 20
 LEAST_BYTES = 4 << 20  # with less than this nothing is begun
@@ -62,13 +61,25 @@ def keep_reserve() -> None:
     path.write_bytes(os.urandom(RESERVE_BYTES))  # a file system that compresses would keep nothing of zeros
 
 
-def use_reserve() -> bool:
-    """Give the reserve up; False when there is none to give."""
+def with_reserve(act: Callable[[], None]) -> None:
+    """Change the store; if there is no room for that, once more with the room of the reserve.
+
+    Raises:
+        StoreError: from `act`.
+    """
+    try:
+        act()
+    except StoreError:
+        if obstacle() is None or not _give_reserve_up():
+            raise
+        act()
+
+
+def _give_reserve_up() -> bool:
+    """Whether its room is free now."""
     try:
         _reserve().unlink()
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            log.error("the reserve cannot be removed: %s", error.strerror)
+    except OSError:  # there is none, or the disk takes no change at all
         return False
     return True
 

@@ -16,6 +16,7 @@ from fmnist.errors import ClusterError, LostContact
 
 OLDEST = (2, 60)  # of Ray: from this version on the interface was tested
 PATIENCE = 5.0  # seconds for a connection and for an answer
+SUBMIT_PATIENCE = 30.0  # ... and for one that waits until a node has an agent that takes a job
 SILENCE = 8.0  # seconds without a byte of a job's output, which says something every second
 SAID = 200  # letters of a server's complaint that are repeated
 
@@ -60,7 +61,7 @@ class JobsApi:
             "metadata": metadata,
         }
         try:
-            self._json("POST", "/api/jobs/", body)
+            self._json("POST", "/api/jobs/", body, SUBMIT_PATIENCE)
         except ClusterError:
             if self.job(name) is None:
                 raise
@@ -121,10 +122,10 @@ class JobsApi:
 
     # ---- inside --------------------------------------------------------------------------------------------------------------
 
-    def _json(self, method: str, path: str, body: Any = None, **missing: Any) -> Any:
+    def _json(self, method: str, path: str, body: Any = None, patience: float | None = None, **missing: Any) -> Any:
         """The answer, decoded; Args: missing: missing=VALUE is returned for what is not there."""
         try:
-            connection, answer = self._ask(method, path, body, PATIENCE)
+            connection, answer = self._ask(method, path, body, patience or PATIENCE)
             with connection:
                 if answer.status == http.client.NOT_FOUND and "missing" in missing:
                     return missing["missing"]

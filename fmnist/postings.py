@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fmnist import seal
 from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, STEPS, SWEEPS
 from fmnist.dispatches import Begun, Crashed, Ended, Event, Kept
 from fmnist.events import Epoch, Step
 from fmnist.run import Kind, Status
-from fmnist.sittings import NO_SITTING, Sittings, in_status, storable, update
+from fmnist.sittings import NO_SITTING, Sittings, in_status, result, storable, update
 
 _OPEN = (Status.QUEUED, Status.RUNNING, Status.PAUSED)
 
@@ -44,18 +45,18 @@ class Postings(Sittings):
             ids = {run_id for run_id, _ in said}
             rows = connection.execute(sa.select(RUNS.c.id, RUNS.c.status).where(RUNS.c.id.in_(ids)).with_for_update()).all()
             open_runs = {row.id for row in rows if row.status in _OPEN}
-            points: dict[str, list[Step]] = {}
+            figures: dict[str, list[Step | Epoch]] = {}
             for run_id, event in said:
                 if run_id not in open_runs:
                     continue
-                if isinstance(event, Step):
-                    points.setdefault(run_id, []).append(event)
+                if isinstance(event, Step | Epoch):
+                    figures.setdefault(run_id, []).append(event)
                     continue
-                _write_points(connection, {run_id: points.pop(run_id, [])})
+                _write_figures(connection, {run_id: figures.pop(run_id, [])})
                 self._post(connection, run_id, event)
                 if isinstance(event, Ended):
                     open_runs.remove(run_id)
-            _write_points(connection, points)
+            _write_figures(connection, figures)
 
     def pause_trials(self, sweep_id: str) -> None:
         """The open trials of a sweep whose job was stopped wait for its next one."""
@@ -77,10 +78,6 @@ class Postings(Sittings):
     def _post(self, connection: Connection, run_id: str, event: Event) -> None:
         if isinstance(event, Begun):
             self._begin(connection, run_id, event)
-        elif isinstance(event, Epoch):
-            connection.execute(sa.insert(EPOCHS).values(run=run_id, **asdict(event)))
-            reached = {"step": event.step, "epoch": event.epoch, "seconds": event.seconds, "crashes": 0}
-            connection.execute(update(run_id, {**reached, "images_per_second": event.images_per_second}))
         elif isinstance(event, Kept):
             _keep(connection, run_id, event)
         elif isinstance(event, Crashed):
@@ -98,13 +95,13 @@ class Postings(Sittings):
         self._rewind(connection, run_id, event.step, event.epoch, event.seconds)
         known = set(connection.execute(sa.select(EPOCHS.c.epoch).where(EPOCHS.c.run == run_id)).scalars())
         if lost := [epoch for epoch in event.epochs if epoch.epoch not in known]:
-            connection.execute(sa.insert(EPOCHS), [{"run": run_id, **asdict(epoch)} for epoch in lost])
+            connection.execute(sa.insert(EPOCHS), [{"run": run_id, **seal.sealed(asdict(epoch))} for epoch in lost])
         connection.execute(update(run_id, {"environment": json.dumps(event.environment), "message": None}))
 
     def _end(self, connection: Connection, run_id: str, event: Ended) -> None:
         change: dict[str, Any] = {"message": storable(event.message), **NO_SITTING, **in_status(event.status)}
         if event.accuracy is not None:
-            change |= {"accuracy": event.accuracy, "loss": event.loss}
+            change |= result(connection, run_id, event.accuracy, event.loss)
         self._note(connection, run_id, Kind(event.status), change["message"])
         connection.execute(update(run_id, change))
 
@@ -115,18 +112,21 @@ _REACHED = (
     .where(RUNS.c.id == sa.bindparam("run"))
     .values(step=sa.bindparam("at"), seconds=sa.bindparam("in"), images_per_second=sa.bindparam("pace"))
 )
+_FINISHED_EPOCH = sa.update(RUNS).where(RUNS.c.id == sa.bindparam("run")).values(epoch=sa.bindparam("done"), crashes=0)
 
 
-def _write_points(connection: Connection, points: dict[str, list[Step]]) -> None:
-    """Points of the curves of some runs, and how far these are."""
-    rows = [{"run": run_id, **asdict(step)} for run_id, steps in points.items() for step in steps]
-    if not rows:
-        return
-    connection.execute(sa.insert(STEPS), rows)
-    last = [(run_id, steps[-1]) for run_id, steps in points.items() if steps]
-    connection.execute(
-        _REACHED, [{"run": run_id, "at": step.step, "in": step.seconds, "pace": step.images_per_second} for run_id, step in last]
-    )
+def _write_figures(connection: Connection, figures: dict[str, list[Step | Epoch]]) -> None:
+    """Points and epochs of some runs, and how far these are."""
+    told = [(run_id, event) for run_id, events in figures.items() for event in events]
+    for table, kind in ((STEPS, Step), (EPOCHS, Epoch)):
+        if rows := [{"run": run_id, **seal.sealed(asdict(event))} for run_id, event in told if isinstance(event, kind)]:
+            connection.execute(sa.insert(table), rows)
+    last = [(run_id, events[-1]) for run_id, events in figures.items() if events]
+    if last:
+        rows = [{"run": run_id, "at": event.step, "in": event.seconds, "pace": event.images_per_second} for run_id, event in last]
+        connection.execute(_REACHED, rows)
+    if epochs := [{"run": run_id, "done": event.epoch} for run_id, event in told if isinstance(event, Epoch)]:
+        connection.execute(_FINISHED_EPOCH, epochs)
 
 
 def _keep(connection: Connection, run_id: str, event: Kept) -> None:

@@ -101,17 +101,7 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # an exception in flight keeps the tensors of its frames alive
         sentence = Status.FAILED, _out_of_memory(run)
     log.error("%s: %s", sentence[0].value, sentence[1])
-    _end(store, run, *sentence)
-
-
-def _end(store: Store, run: Run, status: Status, words: str) -> None:
-    """Say how it ended; on a full disk there is room for that in the reserve."""
-    try:
-        store.end(run.id, status, words)
-    except StoreError:
-        if not disk.use_reserve():
-            raise
-        store.end(run.id, status, words)
+    disk.with_reserve(lambda: store.end(run.id, *sentence))
 
 
 def _out_of_memory(run: Run) -> str:

@@ -172,9 +172,7 @@ class Sittings(Ledger):
             kind = Kind.INTERRUPTED if change["status"] == Status.QUEUED else Kind(change["status"])
             self._note(connection, run_id, kind, change["message"])
             if accuracy is not None:
-                change |= {"accuracy": accuracy, "loss": loss}
-                row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().one()
-                change[seal.COLUMN] = seal.of_run({**row, **change})
+                change |= result(connection, run_id, accuracy, loss)
             connection.execute(update(run_id, change))
 
     def requeue_crashed(self, run_id: str, process: Process | None, why: str = "Its process was killed") -> Status:
@@ -253,6 +251,13 @@ class Sittings(Ledger):
         with self._database.writing() as connection:
             if not connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(**change)).rowcount:
                 raise unknown(run_id)
+
+
+def result(connection: Connection, run_id: str, accuracy: float, loss: float | None) -> dict[str, Any]:
+    """The figures on the test split, and the seal of the row that has them."""
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.id == run_id)).mappings().one()
+    figures = {"accuracy": accuracy, "loss": loss}
+    return {**figures, seal.COLUMN: seal.of_run({**row, **figures})}
 
 
 NO_SITTING: dict[str, Any] = {"pid": None, "pid_started": None, "host": None, "images_per_second": None}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fmnist import files
 from fmnist.archives import ARCHIVES, MOST_BYTES, Say, Tell, verified
 from fmnist.errors import DataError
 
@@ -71,7 +72,7 @@ class Fetch:
         archive = ARCHIVES[what]
         array = verified(packed, archive, f"{archive.name} from {source}")
         try:
-            _replace(self.folder / archive.name, packed)
+            files.write_bytes(self.folder / archive.name, packed)
         except OSError as error:
             raise DataError(f"{self.folder / archive.name} cannot be written: {error.strerror}.") from error
         self.arrays[what] = array
@@ -172,21 +173,3 @@ def _reason(error: Exception) -> str:
 def _short(reason: object) -> str:
     """Another program's words on one line, not too long."""
     return " ".join(str(reason).split())[:160].rstrip(".")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a whole file in the place of another: temporary file, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

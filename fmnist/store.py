@@ -22,7 +22,7 @@ from fmnist.postings import Postings
 from fmnist.run import Checkpoint, Kind, Request, Run, Status, clean_name, clean_tag, from_row
 from fmnist.sittings import storable, update
 
-MOST_WAITING = 100  # runs in the queue; the trials of a sweep are not counted among them, because it has one at a time
+MOST_WAITING = 1_000  # runs in the queue; the trials of a sweep are not counted among them, because it has one at a time
 _ANY = sa.true()
 
 
@@ -74,7 +74,7 @@ class Store(Postings):
                 sweep is None
                 and connection.execute(sa.select(sa.func.count()).where(WAITING, RUNS.c.sweep.is_(None))).scalar_one() >= MOST_WAITING
             ):
-                raise StoreError(f"{MOST_WAITING} runs wait already, which is the most. Cancel some in Train, or let some finish first.")
+                raise StoreError(f"{MOST_WAITING:,} runs wait already, which is the most. Cancel some in Train, or let some finish first.")
             number, position = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.max(RUNS.c.number), 0) + 1, sa.func.coalesce(sa.func.max(RUNS.c.position), 0) + 1)
             ).one()

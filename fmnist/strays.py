@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from pathlib import Path
 
 from fmnist.home import database_url, runs_folder
 from fmnist.store import Store
@@ -15,11 +16,16 @@ def find(store: Store) -> list[str]:
     if store.url != database_url() or os.environ.get("FMNIST_DB"):
         return []
     try:
-        made = {entry.name: entry.stat().st_mtime for entry in os.scandir(runs_folder()) if entry.is_dir(follow_symlinks=False)}
+        made = {entry.name: entry.stat().st_mtime for entry in os.scandir(runs_folder()) if _has_weights(entry)}
     except OSError:
         return []
     settled = {name for name, when in made.items() if re.fullmatch(r"[0-9a-f]{32}", name) and time.time() - when > SETTLED_SECONDS}
     return sorted(settled - store.ids()) if settled else []
+
+
+def _has_weights(entry: os.DirEntry[str]) -> bool:
+    """A folder without is no loss: an evaluation that was under way when its run was removed makes one."""
+    return entry.is_dir(follow_symlinks=False) and Path(entry.path, "checkpoints").is_dir()
 
 
 def words(found: list[str]) -> str:

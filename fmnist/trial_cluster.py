@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HEAD, SECOND = "127.0.0.2", "127.0.0.3"  # not 127.0.0.1, which Ray turns into the machine's address on the network
 UP_SECONDS = 180.0
 END_SECONDS = 10.0
-NAME = "On this machine"
+NAME = "Trial cluster"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -140,24 +140,18 @@ def running(
 
 
 def _start(arguments: list[str], variables: Mapping[str, str], address: str, cpus: int, gpus: int) -> Node:
-    """`ray start --block` in a session of its own, so that all its processes can be ended together."""
+    """`ray start --block` in a session of its own, with a keeper that ends it when this process does.
+
+    Its agent has a port of its own: without one, a cluster whose agent finds the usual port taken runs no jobs.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # short: the paths of its sockets must stay below 107 letters
-    command = [
-        sys.executable,
-        "-m",
-        "ray.scripts.scripts",
-        "start",
-        "--block",
-        *arguments,
-        "--num-cpus",
-        str(cpus),
-        "--num-gpus",
-        str(gpus),
-    ]
+    code = "import sys; from fmnist.trial_cluster import keep; keep(sys.argv[1:])"
+    command = [sys.executable, "-c", code, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments]
+    has = ["--num-cpus", str(cpus), "--num-gpus", str(gpus), "--dashboard-agent-listen-port", str(_free_port())]
     small = ["--object-store-memory", "80000000", "--disable-usage-stats", "--temp-dir", str(folder)]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            [*command, *small],
+            [*command, *has, *small],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

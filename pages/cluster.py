@@ -14,7 +14,7 @@ if not known:
         st.markdown(
             "**No cluster yet.** A cluster is for what one machine is too small for: many trials of a sweep at once, or one training on "
             "several GPUs. It is Ray's: any machine, or many, on which Ray and this studio are installed. For trying it out, "
-            "`make cluster` starts one of two nodes on this machine, and says the address, the storage and the token to enter here."
+            "`make cluster` in a terminal starts one of two nodes on this machine and adds it here."
         )
 for cluster in known:
     cluster_panel.show(cluster)

@@ -71,6 +71,14 @@ def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
+def plain_store(home: Path) -> Iterator[Store]:
+    """An empty store on SQLite."""
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def tiny_config() -> TrainConfig:
     """A training of the linear network that takes well under a second: 2 epochs of 8 steps on the CPU."""
     return TrainConfig(network="linear", epochs=2, batch_size=64, train_size=600, validation_size=100, device="cpu", precision="float32")

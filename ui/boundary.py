@@ -4,10 +4,12 @@ import logging
 import secrets
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from fmnist.errors import FmnistError
 from ui.labels import plain
 
+FILE_NAMES = ("Filename cannot contain null bytes", "Invalid file extension")  # how Streamlit begins when a browser sends such a file
 log = logging.getLogger(__name__)
 
 
@@ -19,6 +21,12 @@ def show(error: Exception) -> bool:
     """
     if isinstance(error, FmnistError):
         st.error(plain(str(error)), icon=":material/error:")
+    elif isinstance(error, StreamlitAPIException) and str(error).startswith(FILE_NAMES):
+        st.error(
+            "A file of that name is not taken. Remove it from the list, give it a usual name with one of the endings that the list "
+            "names, and choose it again.",
+            icon=":material/block:",
+        )
     else:
         number = secrets.token_hex(3)
         log.error("error %s on a page", number, exc_info=error)

@@ -28,17 +28,16 @@ class RayEngine:
         self._api.submit(name, ENTRYPOINT, {VARIABLE: job.to_json()}, metadata)
 
     def events(self, name: str, seen: int) -> Iterator[Batch]:
-        while (job := self._api.job(name)) and job["status"] == "PENDING":
+        while (job := self._api.job(name)) and job["status"] not in OVER:
+            if job["status"] != "PENDING":
+                try:
+                    for batch in _unseen(self._api.output(name, job.get("driver_node_id") or ""), seen):
+                        seen = batch.number
+                        yield batch
+                except LostContact:  # Ray ends a stream after five minutes, and falls silent when the job ends: does it still answer?
+                    pass
             yield Batch(seen)
             time.sleep(WAIT_SECONDS)
-        if job and job["status"] not in OVER:
-            try:
-                for batch in _unseen(self._api.output(name, job.get("driver_node_id") or ""), seen):
-                    seen = batch.number
-                    yield batch
-            except LostContact:
-                if self.status(name) not in (None, *OVER):
-                    raise
         if job:
             yield from (batch for batch in _unseen(self._api.logs(name), seen) if batch.said)
 

@@ -51,6 +51,7 @@ class Job:
 
 def main() -> None:
     """The driver of a job, on the head of a cluster."""
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # no tables of its own between the lines of the trials
     import ray
 
     job = Job.from_json(os.environ[VARIABLE])

@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from optuna.samplers import RandomSampler
 from ray import tune
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -135,7 +136,8 @@ class Proposals(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         self._seconds[trial_id] = result["seconds"]
-        self._optuna.on_trial_result(self._names[trial_id], result)
+        # Ray counts from 1 again when it starts a trial again.
+        self._optuna.on_trial_result(self._names[trial_id], {**result, TRAINING_ITERATION: result["epoch"]})
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         self._optuna.on_trial_complete(self._names[trial_id], result, error)

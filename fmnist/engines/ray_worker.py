@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fmnist import checkpoint, companion, data, device, evaluation, ranks, revision
 from fmnist.config import TrainConfig
 from fmnist.dispatches import Begun, Ended, Event, Kept, Thinner
-from fmnist.errors import DivergedError, FmnistError
+from fmnist.errors import DivergedError, FmnistError, RankLostError
 from fmnist.events import Epoch, Step
 from fmnist.pace import choose
 from fmnist.run import Checkpoint, Status
@@ -36,6 +36,8 @@ def learn(
         with ranks.joined(where):
             ranks.check(config, ranks.world())
             _Sitting(config, storage, tell if ranks.rank() == 0 else _in_silence, where, all_weights).train(after)
+    except RankLostError:
+        raise  # another process of it is gone: Ray starts all of them again
     except DivergedError as error:
         tell([Ended(Status.DIVERGED, str(error))])
     except FmnistError as error:

@@ -81,8 +81,8 @@ def test_nothing_is_written_into_a_file_that_is_gone(runs_store: Store) -> None:
 
 def test_run_folders_that_a_new_store_does_not_know_are_told_of_and_stay(visit: Visit, runs: dict[str, Run], runs_store: Store) -> None:
     lost, kept = folder(runs["finished"]), folder(runs["paused"])
-    for path in (lost, kept):
-        path.mkdir(parents=True)
+    for path in (lost, kept, lost.with_name("f" * 32)):
+        (path / "checkpoints" if path != lost.with_name("f" * 32) else path).mkdir(parents=True)
         os.utime(path, (time.time() - 3_600, time.time() - 3_600))
     assert strays.find(runs_store) == []
     runs_store.delete(runs["finished"].id)

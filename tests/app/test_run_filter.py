@@ -6,6 +6,7 @@ import pytest
 
 from fmnist.config import TrainConfig
 from fmnist.events import Epoch
+from fmnist.placement import HERE
 from fmnist.run import Run, Status
 from ui.runs import groups, run_filter, run_table
 from ui.runs.fields import FIELDS, Entry
@@ -17,7 +18,11 @@ def entry(number: int, **values: Any) -> Entry:
     best = Epoch(7, 7, 7.0, 0.1, 0.9, 0.2, values.pop("best"), 1e-3, 1.0) if "best" in values else None
     rest: dict[str, Any] = dict.fromkeys(Run.__dataclass_fields__)
     known = {"id": f"{number:032x}", "name": f"Run {number}", "note": "", "status": Status.FINISHED, "device": "cpu", "tags": ()}
-    rest |= known | {"number": number, "created": 1_795_000_000.0, "seconds": 60.0, "epoch": 1, "config": TrainConfig(**settings)} | values
+    rest |= (
+        known
+        | {"placement": HERE, "number": number, "created": 1_795_000_000.0, "seconds": 60.0, "epoch": 1, "config": TrainConfig(**settings)}
+        | values
+    )
     return Entry(Run(**rest), None, best)
 
 

@@ -126,7 +126,7 @@ def test_the_settings_of_a_run_stay_for_the_visit_until_a_preset_is_asked_for(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"from": "99"}, "There is no run '99'"),
+        ({"from": "gone"}, "There is no run 'gone'"),  # no number, which could be what an id begins with
         ({"from": "damaged"}, "The settings of A damaged run cannot be read"),
         ({"from": "finished", "learning_rate": "-1"}, "Learning rate: '-1' is not allowed"),
     ],

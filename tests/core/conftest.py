@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,14 +33,6 @@ def copies(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for archive in data.ARCHIVES.values():
         shutil.copy(whole / archive.name, folder)
     return folder
-
-
-@pytest.fixture
-def plain_store(home: Path) -> Iterator[Store]:
-    """An empty store on SQLite."""
-    opened = Store()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

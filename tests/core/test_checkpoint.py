@@ -23,11 +23,6 @@ CONFIG = TrainConfig(network="small", ema=0.9)
 
 
 @pytest.fixture
-def plain_store(home: Path) -> Store:
-    return Store()
-
-
-@pytest.fixture
 def run(plain_store: Store) -> Run:
     return plain_store.create(CONFIG, device="cpu")
 

@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,6 @@ from fmnist.store import Store
 CONFIG = TrainConfig(
     network="small", epochs=2, batch_size=64, train_size=700, validation_size=100, ema=0.9, flip=True, device="cpu", precision="float32"
 )
-
-
-@pytest.fixture
-def plain_store(home: Path) -> Store:
-    return Store()
 
 
 def trained(store: Store, run: Run) -> Run:

@@ -312,7 +312,7 @@ def test_the_terminal_says_the_address_and_warns_where_nothing_is_encrypted() ->
     ("said", "status"),
     [
         ({"content_length": "8000000"}, 200),
-        ({"content_length": "9000001"}, 413),
+        ({"content_length": "68200001"}, 413),
         ({}, 411),
         ({"transfer_encoding": "chunked"}, 411),
         ({"transfer_encoding": "chunked", "content_length": "5"}, 411),
@@ -408,3 +408,22 @@ def test_a_websocket_that_speaks_in_text_is_closed_before_anybody_stumbles_over_
     asyncio.run(Guard(app, OPEN)(scope_of("websocket"), receive, send))
     assert [message["type"] for message in given] == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
     assert sent == [{"type": "websocket.close", "code": 1003}]
+
+
+def test_what_is_said_to_a_tab_that_was_closed_meanwhile_is_dropped() -> None:
+    heard: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect"}]
+    given: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        given.append((await receive())["type"])
+        await send({"type": "websocket.send", "bytes": b"a"})
+        given.append((await receive())["type"])
+
+    async def receive() -> Message:
+        return heard.pop(0)
+
+    async def send(message: Message) -> None:
+        raise OSError("the client has gone")
+
+    asyncio.run(Guard(app, OPEN)(scope_of("websocket"), receive, send))
+    assert given == ["websocket.connect", "websocket.disconnect"]

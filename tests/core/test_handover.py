@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_nothing(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(arrival, "write_bytes", full)
+    monkeypatch.setattr(arrival.files, "write_bytes", full)
     with pytest.raises(ReportError, match=r"No space left on device\. Make room"):
         arrival.take_in(plain_store, files["bundle"], "theirs.zip", few)
     assert plain_store.runs() == []

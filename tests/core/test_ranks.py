@@ -65,7 +65,8 @@ def _trained_by(count: int, folder: Path) -> list[dict[str, Any]]:
     tasks = folder / "tasks.json"
     tasks.write_text(json.dumps(TASKS))
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "--max-restarts=0"] if count > 1 else []
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2]), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    path = os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     command = [sys.executable, *launcher, str(SCRIPT), str(tasks), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr

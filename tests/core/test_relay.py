@@ -173,6 +173,7 @@ def test_lost_contact_is_shown_until_it_comes_back_and_nothing_is_doubled(
     following[0].join()
     found = store.get(run.id)
     assert (found.status, found.message, found.accuracy, found.loss) == (Status.STOPPED, "Enough.", 0.5, 1.25)
+    assert found.damage is None
     assert [each.step for each in store.steps(run.id)] == [2, 4, 8, 10, 12, 16]
     assert store.epochs(run.id) == [epoch(1), epoch(2)]
     assert len(head.submitted) == 1

@@ -9,8 +9,8 @@ from fmnist.run import Status
 from fmnist.trial_cluster import TrialCluster
 from tests.e2e.conftest import Server, settle
 
-pytestmark = [pytest.mark.ray, pytest.mark.browser, pytest.mark.timeout(900)]
-PATIENCE = 300_000  # milliseconds: a job on two busy cores begins with several imports of PyTorch
+pytestmark = [pytest.mark.ray, pytest.mark.browser, pytest.mark.timeout(1800)]
+PATIENCE = 600_000  # milliseconds: a job on two busy cores begins with several imports of PyTorch
 
 
 def test_submitted_from_the_dashboard_and_watched_live(server: Server, page: Page, trial_cluster: TrialCluster) -> None:

@@ -119,7 +119,7 @@ def _tried(page: Page) -> dict[str, str]:
       document.addEventListener("securitypolicyviolation", event => violated.add(event.effectiveDirective))
       const forbidden = async (directive, attempt) => {
         await Promise.race([Promise.resolve(attempt()).catch(() => 0), new Promise(done => setTimeout(done, 1000))])
-        await new Promise(done => setTimeout(done, 50))
+        for (let look = 0; look < 100 && !violated.has(directive); look++) await new Promise(done => setTimeout(done, 50))
         return violated.has(directive) ? "forbidden" : "allowed"
       }
       const frame = Object.assign(document.createElement("iframe"), { src: away })

@@ -137,7 +137,9 @@ def visit(page: Page, address: str) -> None:
 
 def look(page: Page, where: str) -> None:
     """Nothing has come of any payload so far."""
-    settle(page)
+    at_rest = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
+    expect(at_rest).to_be_visible(timeout=3_000 * PATIENCE)  # dozens of lines, drawn anew each second, on a machine that does other things
+    assert page.get_by_test_id("stException").all() == []
     assert page.evaluate("window.canary") is None, f"a script ran on {where}"
     assert page.evaluate(FOREIGN) == [], where
 
@@ -175,12 +177,10 @@ def test_no_name_note_tag_message_or_fact_is_more_than_text_on_any_page(
     page = new_page(viewport=viewport)
     for address in addresses(runs):
         visit(page, address)
-    for run in [*runs[:2], *runs[TRAINED : TRAINED + size(5, len(runs))], runs[-1]]:
+    for run in [*runs[:2], *runs[TRAINED : TRAINED + size(3, len(runs))], runs[-1]]:
         visit(page, f"/runs?run={run.id}")
-        if viewport == DESK and run.binned is None:
-            expect(
-                page.get_by_role("heading", level=3, name=run.name.replace("//", "\N{WORD JOINER}//"), exact=False).first
-            ).to_be_attached()
+        heading = page.get_by_role("heading", level=3).first.inner_text()
+        assert heading.replace("\N{WORD JOINER}", "").startswith(run.name), "a name is shown as it is"
     for tab in page.get_by_role("tab").all():  # of the last run
         tab.click()
         look(page, f"the tab {tab.inner_text()}")
@@ -213,6 +213,8 @@ def test_a_bundle_of_somebody_else_brings_no_more_than_text(runs: list[Run], ser
             "buffer": content,
         }
     )
+    look(page, "the file that was chosen")
+    page.get_by_role("button", name="Import it").click()
     expect(page.get_by_text("is imported as run").first).to_be_visible()
     look(page, "the toast")
     imported = next(run for run in store.runs() if "imported" in run.tags)

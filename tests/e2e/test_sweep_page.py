@@ -37,7 +37,8 @@ def test_a_sweep_is_begun_with_a_click_and_shows_its_best_trial_at_the_end(serve
     assert [run.name for run in store.runs()] == ["Over lunch #3", "Over lunch #2", "Over lunch #1", "Where it starts from"]
     expect(panel).to_contain_text(f"{winner.accuracy:.2%}".replace("%", "\N{NO-BREAK SPACE}%"))
     expect(page.get_by_text(f"Trial {winner.number} is the best:")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)  # no importance from three trials
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)  # no importance from three trials
+    expect(page.get_by_role("group", name="Parallel coordinates of 3 trials")).to_be_visible()
     page.get_by_role("link", name="Open its run").click()
     expect(page).to_have_url(re.compile(f"run={winner.run.id}"))
     expect(page.get_by_role("heading", level=3)).to_have_text(re.compile(f"^{re.escape(winner.run.name)}"))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.engines.local import Supervisor
+from fmnist.store import Store
 from tests.faults.warm import Warm
 
 LOG = Path("build/torture.jsonl")  # a line for each harness of each long tier
@@ -48,6 +50,15 @@ def _is_long(config: pytest.Config) -> bool:
 def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """`size(short, long)`: how many times to do something; the long figure is for `pytest --torture`."""
     return lambda short, long: long if _is_long(request.config) else short
+
+
+@pytest.fixture
+def supervisor(plain_store: Store) -> Iterator[Supervisor]:
+    """A supervisor in this process, as the dashboard has one."""
+    running = Supervisor(plain_store)
+    running.start()
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,13 +37,6 @@ def watch(event):
 
 assert runner.train(store, run, threading.Event(), watch=watch).status == "finished"
 """
-
-
-@pytest.fixture
-def plain_store(home: object) -> Iterator[Store]:
-    opened = Store()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

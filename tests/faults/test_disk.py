@@ -15,10 +15,12 @@ import sqlalchemy as sa
 import torch
 
 from fmnist import prediction, runner
+from fmnist.checkpoint import remove_run
 from fmnist.config import TrainConfig
+from fmnist.disk import obstacle
 from fmnist.errors import StoreError
 from fmnist.liveness import this_process
-from fmnist.run import Run, Status
+from fmnist.run import Run, Status, folder
 from fmnist.store import Store
 
 if TYPE_CHECKING:
@@ -164,4 +166,17 @@ def test_a_disk_that_becomes_read_only_at_any_operation_can_be_looked_at_and_the
             assert store.requeue_crashed(run.id, now.process) == Status.QUEUED
         _go_on(store, run)
         assert _figures(store, run) == expected, place
+    store.close()
+
+
+def test_on_a_full_disk_room_is_made_by_deleting_a_run(disk: "Disk"):
+    store = Store()
+    run = store.create(CONFIG, device="cpu")
+    assert _sit(store, run).status == Status.FINISHED
+    disk.fill()
+    assert (obstacle() or "").startswith("The disk is full")
+    remove_run(store, run.id)
+    assert store.runs() == []
+    assert not folder(run).exists()
+    store.create(CONFIG, device="cpu")
     store.close()

@@ -116,13 +116,13 @@ def test_killed_at_any_operation_of_the_last_epochs_commit_a_training_ends_as_if
 def test_killed_twice_in_the_commit_and_in_the_recovery_from_that(
     homes: Rewindable, warm: Warm, undisturbed: Undisturbed, size: Callable[[int, int], int], tally: Tally
 ):
-    """Pairs of operations at random: a recovery has some 400 of its own, among them the rollback of a journal that was left behind."""
+    """Pairs of operations at random: a recovery has some 290 of its own, among them the rollback of a journal that was left behind."""
     chance, twice = random.Random(0), 0
     pairs = size(12, 600)
     for pair in range(1, pairs + 1):
         home = homes.again()
-        warm.live("work", home, Plan(after=COMMIT, at=chance.randint(1, 85)))
-        twice += warm.live("recover", home, Plan(at=chance.randint(1, 350))).killed
+        warm.live("work", home, Plan(after=COMMIT, at=chance.randint(1, 132)))
+        twice += warm.live("recover", home, Plan(at=chance.randint(1, 290))).killed
         check_and_go_on(home, warm, undisturbed)
         tally.note(pairs=pair, killed_twice=twice)
     assert twice > pairs / 2

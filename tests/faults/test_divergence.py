@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import astuple
 
 import pytest
@@ -27,13 +27,6 @@ from fmnist.train_state import TrainState
 CONFIG = TrainConfig(network="small", epochs=4, batch_size=25, train_size=250, validation_size=100, precision="float32")
 STEPS = CONFIG.steps_per_epoch  # 6
 Event = Step | Epoch | Done
-
-
-@pytest.fixture
-def plain_store(home: object) -> Iterator[Store]:
-    opened = Store()
-    yield opened
-    opened.close()
 
 
 class _Known(TrainState):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench import load, visitors
@@ -67,8 +68,8 @@ async def _come_and_go(url: str, many: int) -> None:
         )
 
 
-def _rest(url: str, server: object) -> float:
+def _rest(url: str, server: psutil.Process) -> float:
     """MB that the server holds once it has let the sessions go, which it does when the next one comes."""
     time.sleep(TTL_SECONDS + 1)
     asyncio.run(visitors.come_and_go(url))
-    return server.memory_info().rss / 1e6  # type: ignore[attr-defined]
+    return server.memory_info().rss / 1e6

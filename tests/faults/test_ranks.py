@@ -41,15 +41,10 @@ pytestmark = pytest.mark.timeout(1200)
 def plain_store(home: Path) -> Iterator[Store]:
     store = Store()
     yield store
+    for run in store.runs():  # where a test failed
+        for process in _processes(run).values():
+            process.kill()
     store.close()
-
-
-@pytest.fixture
-def supervisor(plain_store: Store) -> Iterator[Supervisor]:
-    running = Supervisor(plain_store)
-    running.start()
-    yield running
-    running.close()
 
 
 def _wait_for(condition: Callable[[], object], what: str) -> None:

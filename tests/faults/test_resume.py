@@ -49,13 +49,6 @@ def _one_event_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
 
 
-@pytest.fixture
-def plain_store(home: object) -> Iterator[Store]:
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 def _config(optimizer: str, schedule: dict, shown: dict, ema: float, extra: dict, seed: int) -> TrainConfig:
     fields = {"optimizer": optimizer, "learning_rate": RATES[optimizer], **schedule, **shown, "ema": ema, "seed": seed}
     return PLAIN.model_copy(update=fields | {name: value for name, value in extra.items() if name != "learning_rate changed"})

@@ -18,7 +18,7 @@ from tests.faults.oracle import opened, result, said
 from tests.faults.test_server_death import wait_for
 from tests.faults.warm import Warm
 
-CONFIG = {"network": "linear", "epochs": 40, "batch_size": 16, "train_size": 2_000, "validation_size": 200, "precision": "float32"}
+CONFIG = {"network": "linear", "epochs": 20, "batch_size": 16, "train_size": 2_000, "validation_size": 200, "precision": "float32"}
 
 
 @pytest.mark.timeout(0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -33,13 +33,6 @@ from fmnist.store import Store
 Supervisor(Store()).start()
 time.sleep(900)
 """
-
-
-@pytest.fixture
-def plain_store(home: Path) -> Iterator[Store]:
-    opened = Store()
-    yield opened
-    opened.close()
 
 
 def spec() -> Spec:

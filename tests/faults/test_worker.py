@@ -49,14 +49,6 @@ def plain_store(home: Path) -> Iterator[Store]:
             process.kill()
 
 
-@pytest.fixture
-def supervisor(plain_store: Store) -> Iterator[Supervisor]:
-    running = Supervisor(plain_store)
-    running.start()
-    yield running
-    running.close()
-
-
 def _worker() -> subprocess.Popen[bytes]:
     _STARTED.append(subprocess.Popen([sys.executable, "-m", "fmnist.worker", "--device", "cpu"], start_new_session=True))
     return _STARTED[-1]

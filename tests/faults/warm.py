@@ -65,7 +65,7 @@ class Warm:
     def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(300)
         assert self._process.stdout
         self._process.stdout.close()
 

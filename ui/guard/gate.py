@@ -1,5 +1,6 @@
 """The gate: asks the rules of this folder in their order, then lets a request through, or says why not."""
 
+import contextlib
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
@@ -47,7 +48,7 @@ class Guard:
             return
         if scope["type"] == "websocket":
             with self._sessions.one_more(_who(scope)):
-                await self._app(scope, _of_bytes(receive, send), send)
+                await self._app(scope, _of_bytes(receive, send), _to_whoever_is_there(send))
             return
         self._bodies.check(scope, headers)
         if headers.get("sec-fetch-mode") == "navigate":
@@ -66,6 +67,16 @@ def _of_bytes(receive: Receive, send: Send) -> Receive:
         return {"type": "websocket.disconnect", "code": 1003}
 
     return receiving
+
+
+def _to_whoever_is_there(send: Send) -> Send:
+    """What is said to a tab that was closed meanwhile is dropped; Streamlit takes the error for a line of text, and logs a traceback."""
+
+    async def sending(message: Message) -> None:
+        with contextlib.suppress(OSError):
+            await send(message)
+
+    return sending
 
 
 def _who(scope: Scope) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fmnist.my_archive import Taken
     from fmnist.my_pictures import Picture
 
-MOST_MB = 200  # of a file that is imported
+MOST_MB = 64  # of a file that is imported: server.maxUploadSize
 REFUSED = 5  # sentences that are shown
 
 

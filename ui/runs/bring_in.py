@@ -10,6 +10,7 @@ from ui.labels import plain
 
 MOST_MB = 64
 _KEY = "runs.import"
+_WANTED = f"{_KEY}.wanted"
 
 
 def button() -> None:
@@ -22,8 +23,11 @@ def button() -> None:
             max_upload_size=MOST_MB,
         )
         st.caption("It becomes a run of its own and never replaces one. Its figures are measured here, on the test images.")
-        if st.button("Import it", key=f"{_KEY}.take", disabled=file is None, type="primary") and file:
+        if st.button("Import it", key=f"{_KEY}.take", disabled=file is None, type="primary"):
+            st.session_state[_WANTED] = True
+        if file and st.session_state.get(_WANTED):  # not the click itself: another drawing of the page may cut in before the end
             _take(file, file.name)
+            del st.session_state[_WANTED]
 
 
 def _take(file: io.BytesIO, name: str) -> None:
@@ -37,6 +41,7 @@ def _take(file: io.BytesIO, name: str) -> None:
         st.error(plain(str(error)), icon=":material/block:")
         return
     words = "It is here already: this is the run." if arrived.known else f"{arrived.run.name} is imported as run {arrived.run.number}."
+    del st.session_state[_WANTED]
     st.session_state[f"{_KEY}.said"] = (words, arrived.remark)
     st.query_params["run"] = arrived.run.id
     st.rerun()
