@@ -286,7 +286,9 @@ class _RunRelay:
         self._store.describe(self._run.id, message="Evaluating on the 10,000 test images…")
         kept = self._newest()
         found, run_id = kept.checkpoint, self._run.id
-        rewound = Begun(found.step, found.epoch, self._store.get(run_id).seconds, self._store.get(run_id).environment)
+        position, run = self._storage.newest(), self._store.get(run_id)
+        # What the job had kept, but not said any more when it was stopped, is filled in from the storage.
+        rewound = Begun(found.step, found.epoch, run.seconds, run.environment, position.epochs if position else ())
         self._store.post(run_id, 0, [(run_id, rewound), (run_id, kept)])
         model, _ = checkpoint.load_weights(run_folder(run_id) / "checkpoints" / found.weights, found.weights_sha256)
         report = evaluation.evaluate(model, data.load().test)
