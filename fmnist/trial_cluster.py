@@ -55,6 +55,8 @@ class Node:
             with suppress(psutil.Error):
                 member.kill()
         self.process.wait()
+        if self.process.stdin:  # its lifeline
+            self.process.stdin.close()
 
     def end(self) -> None:
         """With a goodbye, for which there is some time."""
