@@ -124,7 +124,7 @@ class Studio(RuleBasedStateMachine):
 
     # ---- what a person does --------------------------------------------------------------------------------------------------------
 
-    @initialize(asked=some.sampled_from(ASKED), at=some.integers(1, 15))
+    @initialize(asked=some.sampled_from(ASKED), at=some.integers(1, 4))
     def begin(self, asked: Request | str | None, at: int) -> None:
         """A studio with something in it: a run that was trained to its end, asked for something or killed, and one that waits."""
         self.create(at)
@@ -140,7 +140,7 @@ class Studio(RuleBasedStateMachine):
     @rule(
         chosen=some.integers(0, 7),
         asked=some.sampled_from(ASKED),
-        at=some.integers(1, 15),
+        at=some.integers(1, 4),
     )
     def train(self, chosen: int, asked: Request | str | None, at: int) -> None:
         """A waiting run, to its end, until somebody asks for something, or until its process is killed."""
