@@ -24,7 +24,7 @@ from fmnist.events import Epoch, Step
 from fmnist.home import run_folder
 from fmnist.liveness import hold, run_lock, sweep_lock, this_process
 from fmnist.run import Request, Run, Status
-from fmnist.storage import Storage
+from fmnist.storage import Position, Storage
 from fmnist.store import Store
 from fmnist.sweep import Sweep, Sweeps, SweepStatus, Trial, token_of
 from fmnist.worker import log_into, watch_lifeline
@@ -218,7 +218,7 @@ class _RunRelay:
                 if fetched := self._fetched(event):
                     yield fetched
             elif isinstance(event, Ended) and event.status == Status.FINISHED:
-                yield self._newest()
+                yield self._whole(self._position())
                 yield event
             else:
                 yield event
@@ -231,11 +231,11 @@ class _RunRelay:
             log.warning("%s", error)
             return None
 
-    def _newest(self) -> Kept:
-        """The checkpoint that counts, whole.
+    def _position(self) -> Position:
+        """How far the training is, in the storage.
 
         Raises:
-            CheckpointError: it cannot be had.
+            CheckpointError: nothing is there.
         """
         position = self._storage.newest()
         if position is None:
@@ -243,6 +243,14 @@ class _RunRelay:
                 f"No checkpoint is in {self._storage} as this machine sees it. The storage of {self._cluster.name} must be one folder "
                 "for all its nodes and this machine."
             )
+        return position
+
+    def _whole(self, position: Position) -> Kept:
+        """Its checkpoint at home, with what a resumed training needs.
+
+        Raises:
+            CheckpointError: it cannot be had.
+        """
         return Kept(self._storage.fetch(position.checkpoint, run_folder(self._run.id) / "checkpoints", state=True))
 
     def _is_told_to_go(self, job: str) -> bool:
@@ -284,11 +292,11 @@ class _RunRelay:
         from fmnist import checkpoint, data, evaluation
 
         self._store.describe(self._run.id, message="Evaluating on the 10,000 test images…")
-        kept = self._newest()
-        found, run_id = kept.checkpoint, self._run.id
-        position, run = self._storage.newest(), self._store.get(run_id)
+        position, run = self._position(), self._store.get(self._run.id)
+        kept, run_id = self._whole(position), run.id
+        found = kept.checkpoint
         # What the job had kept, but not said any more when it was stopped, is filled in from the storage.
-        rewound = Begun(found.step, found.epoch, run.seconds, run.environment, position.epochs if position else ())
+        rewound = Begun(found.step, found.epoch, run.seconds, run.environment, position.epochs)
         self._store.post(run_id, 0, [(run_id, rewound), (run_id, kept)])
         model, _ = checkpoint.load_weights(run_folder(run_id) / "checkpoints" / found.weights, found.weights_sha256)
         report = evaluation.evaluate(model, data.load().test)
