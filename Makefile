@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# processes that test side by side
+JOBS ?= 2
 # pip compiles what it installs, which costs half a minute once: uncompiled, importing PyTorch takes 9 seconds instead of 2.
 PIP := $(RUN) -m pip install --disable-pip-version-check --root-user-action=ignore
 
@@ -22,8 +24,10 @@ app: $(VENV)/app-ready $(VENV)/data-ready  ## the dashboard on http://127.0.0.1:
 setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alone: environment, requirements, dataset
 	@echo "Everything is ready."
 
+# Two at a time, a file each; the folders with the longest files first, so that nobody is left over with one of those.
+TESTS := tests/faults tests/e2e tests/core tests/app
 test: setup packages  ## every test, with all that they need
-	@exec $(RUN) -m pytest
+	@exec $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 torture: setup packages  ## the long tier of the tests of faults: hours; figures go into build/torture.jsonl
 	@exec $(RUN) -m pytest tests/faults tests/app/test_hostile_addresses.py tests/e2e/test_injection.py --torture --timeout 0 -v

@@ -61,7 +61,7 @@ def serving(home: Path) -> Iterator[str]:
     environment = {**os.environ, "FMNIST_HOME": str(home), "FMNIST_DB": store_url(home)}
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment) as server:
         try:
-            _until_it_answers(url)
+            _until_it_answers(url, server)
             yield url
         finally:
             server.terminate()
@@ -79,12 +79,12 @@ def lend_data(home: Path) -> None:
         (home / "data").symlink_to(data_folder())
 
 
-def _until_it_answers(url: str) -> None:
+def _until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
+    while time.monotonic() < give_up and server.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.02)
-    raise TimeoutError(f"the server at {url} does not answer")
+    raise TimeoutError(f"the server at {url} does not answer" + ("" if server.poll() is None else f": it ended with {server.poll()}"))

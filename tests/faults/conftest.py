@@ -15,6 +15,7 @@ from tests.faults.warm import Warm
 
 LOG = Path("build/torture.jsonl")  # a line for each harness of each long tier
 TELL_EVERY = 30.0  # seconds
+TALLY = "tally"
 
 
 class Tally:
@@ -37,9 +38,6 @@ class Tally:
 
     def __str__(self) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in self.figures.items())
-
-
-TALLIES = pytest.StashKey[list[Tally]]()
 
 
 def _is_long(config: pytest.Config) -> bool:
@@ -65,9 +63,9 @@ def supervisor(plain_store: Store) -> Iterator[Supervisor]:
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """For the figures of a harness: said at the end of the tests, and by the long tier on the way and into a file."""
     kept, begun = Tally(request.node.name, _is_long(request.config)), time.monotonic()
-    request.config.stash.setdefault(TALLIES, []).append(kept)
     yield kept
     kept.note(seconds=time.monotonic() - begun)
+    request.node.user_properties.append((TALLY, str(kept)))  # the way from a worker of pytest-xdist to who prints the summary
     if _is_long(request.config):
         LOG.parent.mkdir(exist_ok=True)
         with LOG.open("a") as log:
@@ -82,8 +80,10 @@ def warm() -> Iterator[Warm]:
     process.close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if tallies := config.stash.get(TALLIES, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports if isinstance(report, pytest.TestReport)]
+    tallies = [(report.nodeid, said) for report in reports for name, said in report.user_properties if name == TALLY]
+    if tallies:
         terminalreporter.section("figures of the tests of faults")
-    for tally in tallies:
-        terminalreporter.write_line(f"{tally.name}: {tally}")
+    for test, said in dict(tallies).items():
+        terminalreporter.write_line(f"{test.rpartition('::')[2]}: {said}")

@@ -11,7 +11,7 @@ from fmnist.checkpoint import checkpoints_folder, read_tensors
 from fmnist.run import Run
 from fmnist.store import Store
 
-OF_THE_MOMENT = {"created", "started", "ended", "at", "pid", "pid_started", "id", "run", "seconds", "images_per_second", "preview"}
+OF_THE_MOMENT = {"created", "started", "ended", "at", "pid", "pid_started", "id", "run", "seconds", "images_per_second", "preview", "seal"}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ end. `tests/faults/disk.py` tells the operations, SQLite's own among them; every
 import errno
 import itertools
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,13 +213,15 @@ def test_whatever_is_written_is_there_as_a_whole_or_not_at_all(
         hit = warm.live(name, home, plan, **what.arguments)
         assert hit.killed == (plan.refuse is None), plan
         if hit.error:
-            assert hit.error.startswith("StoreError: The run"), hit.error
+            assert re.match("StoreError: The (run|disk) .*[.]$", hit.error), hit.error
         now = contents(home)
         assert now in (old, new), plan
         if now == old:
             check_old_files(name, home, waiting)
             assert warm.live(name, home, None, **what.arguments).error is None
         assert contents(home) == new, plan
+        with opened(home) as store:
+            assert not [run.damage for run in store.runs() if run.damage], plan
 
 
 def check_old_files(name: str, home: Path, run_id: str) -> None:

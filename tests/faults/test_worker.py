@@ -19,6 +19,7 @@ from fmnist.run import Process, Request, Run, Status, folder
 from fmnist.store import Store
 from tests.faults.conftest import Tally
 from tests.faults.oracle import result, said
+from tests.faults.warm import Warm
 
 CONFIG = TrainConfig(
     network="small",
@@ -61,9 +62,9 @@ def _wait_for(condition: Callable[[], object], what: str, seconds: float = 90) -
         time.sleep(0.02)
 
 
-def _train_undisturbed(store: Store) -> Run:
+def _train_undisturbed(store: Store, home: Path, warm: Warm) -> Run:
     run = store.create(CONFIG, device="cpu", name="undisturbed")
-    assert _worker().wait(120) == 0
+    assert warm.live("work", home).error is None
     return store.get(run.id)
 
 
@@ -72,16 +73,16 @@ def _figures(store: Store, run: Run) -> tuple[object, ...]:
     return result(store, run), said(store, run)
 
 
-@pytest.mark.timeout(0)  # each life begins with the import of PyTorch
+@pytest.mark.timeout(0)
 def test_kills_at_random_moments_lose_no_finished_epoch_and_change_nothing(
-    plain_store: Store, size: Callable[[int, int], int], tally: Tally
+    plain_store: Store, home: Path, warm: Warm, size: Callable[[int, int], int], tally: Tally
 ):
     """kill -9, requeue, again; the last life ends the training. The oracle writes down every epoch that a reader saw finished."""
-    expected = _figures(plain_store, _train_undisturbed(plain_store))
+    expected = _figures(plain_store, _train_undisturbed(plain_store, home, warm))
     chance, kills, wanted = random.Random(0), [], size(30, 1_000)
     while len(kills) < wanted:
         run = plain_store.create(CONFIG, device="cpu")
-        kills += _kill_until_it_ends(plain_store, run, chance, wanted - len(kills))
+        kills += _kill_until_it_ends(plain_store, home, warm, run, chance, wanted - len(kills))
         assert plain_store.get(run.id).status == Status.FINISHED
         assert _figures(plain_store, run) == expected
         tally.note(kills=len(kills), in_the_commit_of_an_epoch=sum(kills))
@@ -89,7 +90,7 @@ def test_kills_at_random_moments_lose_no_finished_epoch_and_change_nothing(
     assert sum(kills) >= wanted / 5, "too few kills fell into the commit of an epoch"
 
 
-def _kill_until_it_ends(store: Store, run: Run, chance: random.Random, most: int) -> list[bool]:
+def _kill_until_it_ends(store: Store, home: Path, warm: Warm, run: Run, chance: random.Random, most: int) -> list[bool]:
     """Kill the workers of a run at random moments after they began to train, every second time when an epoch is being committed.
 
     Returns:
@@ -97,18 +98,17 @@ def _kill_until_it_ends(store: Store, run: Run, chance: random.Random, most: int
     """
     seen, kills = [], []
     while True:
-        worker, born = _worker(), time.time()
+        born, worker = time.time(), warm.begin("work", home)
         if len(kills) < most:
-            _wait_for(lambda w=worker: w.poll() is not None or _trains(store, run), "training")
+            _wait_for(lambda worker=worker: _has_ended(worker) or _trains(store, run), "training")
             if len(kills) % 2:
                 _sleep_watching(store, run, chance.uniform(0.0, 0.6), seen)
             else:
                 seen[:] = store.epochs(run.id)
                 _wait_for_a_commit(store, run, worker, born)
                 time.sleep(chance.uniform(0.0, 0.02))
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGKILL)
-        if worker.wait(120) == 0:
+            os.kill(worker, signal.SIGKILL)
+        if not warm.end(worker).killed:
             return kills
         assert store.epochs(run.id)[: len(seen)] == seen, "a finished epoch was lost"
         kills.append(_died_in_a_commit(store, run, born))
@@ -120,10 +120,15 @@ def _kill_until_it_ends(store: Store, run: Run, chance: random.Random, most: int
         _reset_crashes(store, run)
 
 
-def _wait_for_a_commit(store: Store, run: Run, worker: subprocess.Popen[bytes], born: float) -> None:
+def _has_ended(pid: int) -> bool:
+    """Whether a child of the warm process has; it stays as a zombie until that is asked for its end."""
+    return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def _wait_for_a_commit(store: Store, run: Run, worker: int, born: float) -> None:
     """The first file of an epoch's commit is that of its history."""
     file = folder(run) / "history" / f"epoch-{store.get(run.id).epoch + 1:04d}.safetensors"
-    while worker.poll() is None and not (file.exists() and file.stat().st_mtime > born):
+    while not _has_ended(worker) and not (file.exists() and file.stat().st_mtime > born):
         time.sleep(0.001)
 
 
@@ -152,16 +157,16 @@ def _sleep_watching(store: Store, run: Run, seconds: float, seen: list[object]) 
         time.sleep(0.01)
 
 
-def test_paused_and_resumed_in_the_middle_of_an_epoch_gives_the_same_run(plain_store: Store):
-    expected = _figures(plain_store, _train_undisturbed(plain_store))
+def test_paused_and_resumed_in_the_middle_of_an_epoch_gives_the_same_run(plain_store: Store, home: Path, warm: Warm):
+    expected = _figures(plain_store, _train_undisturbed(plain_store, home, warm))
     run = plain_store.create(CONFIG, device="cpu")
     pauses = 0
     while plain_store.get(run.id).status != Status.FINISHED:
-        worker = _worker()
-        _wait_for(lambda w=worker: w.poll() is not None or _trains(plain_store, run), "training")
+        worker = warm.begin("work", home)
+        _wait_for(lambda worker=worker: _has_ended(worker) or _trains(plain_store, run), "training")
         if pauses < 3 and plain_store.get(run.id).status == Status.RUNNING:
             plain_store.ask(run.id, Request.PAUSE)
-        assert worker.wait(120) == 0
+        assert warm.end(worker).error is None
         if plain_store.get(run.id).status == Status.PAUSED:
             pauses += 1
             plain_store.resume(run.id)
@@ -170,26 +175,26 @@ def test_paused_and_resumed_in_the_middle_of_an_epoch_gives_the_same_run(plain_s
 
 
 @pytest.mark.timeout(300)
-def test_a_learning_rate_changed_on_the_way_is_the_same_after_kills_bit_for_bit(plain_store: Store):
+def test_a_learning_rate_changed_on_the_way_is_the_same_after_kills_bit_for_bit(plain_store: Store, home: Path, warm: Warm):
     """Changed while it trains, and killed at once, before any checkpoint knows of it; against a run that knew both changes beforehand."""
     run = plain_store.create(CONFIG, device="cpu")
     for factor in (0.1, 3.0):
-        worker, before = _worker(), plain_store.get(run.id).rate_changes
+        worker, before = warm.begin("work", home), plain_store.get(run.id).rate_changes
         last = before[-1][0] if before else 0
         _wait_for(lambda last=last: _trains(plain_store, run) and plain_store.get(run.id).step > last, "training beyond the last change")
         plain_store.ask_rate(run.id, factor)
         _wait_for(lambda before=before: plain_store.get(run.id).rate_changes != before, "the change")
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        os.kill(worker, signal.SIGKILL)
+        assert warm.end(worker).killed
         plain_store.requeue_crashed(run.id, plain_store.get(run.id).process)
-    assert _worker().wait(120) == 0
+    assert warm.live("work", home).error is None
     changed = plain_store.get(run.id)
     assert [factor for _, factor in changed.rate_changes] == [0.1, 3.0]
 
     knowing = plain_store.create(CONFIG, device="cpu")
     for step, factor in changed.rate_changes:
         plain_store.change_rate(knowing.id, step, factor)
-    assert _worker().wait(120) == 0
+    assert warm.live("work", home).error is None
     assert (changed.status, plain_store.get(knowing.id).status) == (Status.FINISHED, Status.FINISHED)
     assert _figures(plain_store, run) == _figures(plain_store, knowing)
     assert plain_store.epochs(run.id)[-1].learning_rate == 3.0 * CONFIG.learning_rate

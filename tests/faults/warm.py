@@ -1,9 +1,10 @@
 """A process that has PyTorch loaded and the images read, and lives each case of a fault in a child of its own: a case costs the fork,
-not the import. `Warm` is its handle; `python -m tests.faults.warm` is the process, which reads one case a line.
+not the import. `Warm` is its handle; `python -m tests.faults.warm` is the process, which reads a line for each case and for its end.
 
 A case is what a process of the studio does (`DEEDS`), and what befalls it at one operation on its disk (`Plan`).
 """
 
+import gc
 import json
 import os
 import signal
@@ -56,11 +57,21 @@ class Warm:
         Raises:
             AssertionError: it ended with an error that is none of the studio's.
         """
+        return self.end(self.begin(deed, home, plan, **arguments))
+
+    def begin(self, deed: str, home: Path, plan: Plan | None = None, **arguments: Any) -> int:
+        """Begin a deed in a process of its own; its pid. `end` must follow, whatever befalls it."""
+        return self._asked({"deed": deed, "home": str(home), "plan": asdict(plan or Plan()), "arguments": arguments})
+
+    def end(self, pid: int) -> Life:
+        """Wait for what was begun."""
+        return Life(**self._asked({"end": pid}))
+
+    def _asked(self, case: dict[str, Any]) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        case = {"deed": deed, "home": str(home), "plan": asdict(plan or Plan()), "arguments": arguments}
         print(json.dumps(case), file=self._process.stdin, flush=True)
-        return Life(**json.loads(self._process.stdout.readline()))
+        return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
         assert self._process.stdin
@@ -185,8 +196,8 @@ def _live(case: dict[str, Any], told: int) -> None:
         os.write(told, json.dumps({"struck": fate.struck, "operations": fate.count, "answer": answer, "error": error}).encode())
 
 
-def _fork(case: dict[str, Any]) -> dict[str, Any]:
-    """A child for a case, and what it told before it ended."""
+def _begin(case: dict[str, Any]) -> tuple[int, int]:
+    """A child for a case: its pid, and where it tells how the case ended."""
     hears, tells = os.pipe()
     if (child := os.fork()) == 0:
         try:
@@ -194,6 +205,11 @@ def _fork(case: dict[str, Any]) -> dict[str, Any]:
         finally:
             os._exit(0)
     os.close(tells)
+    return child, hears
+
+
+def _end(child: int, hears: int) -> dict[str, Any]:
+    """What a child told before it ended."""
     with os.fdopen(hears) as told:
         said = told.read()
     killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -208,8 +224,16 @@ def main() -> None:
     images = data.load()
     data.load = lambda *_, **__: images  # read and verified once, for all cases
     TrainState(TrainConfig(network="linear"), "cpu", "float32")  # PyTorch imports another half of itself with the first optimizer
+    gc.freeze()  # a child that looks through all of this for garbage would copy it: 0.3 s a case instead of 0.08
+    begun = dict[int, int]()
     for line in sys.stdin:
-        print(json.dumps(_fork(json.loads(line))), flush=True)  # noqa: T201
+        case = json.loads(line)
+        if "end" in case:
+            answer = _end(case["end"], begun.pop(case["end"]))
+        else:
+            answer, hears = _begin(case)
+            begun[answer] = hears
+        print(json.dumps(answer), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
