@@ -8,6 +8,7 @@ import json
 import time
 
 from bench import (
+    cluster,
     figures,
     first_page,
     load,
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "step-profile": step_profile.run,
     "scale": scale.run,
     "relay-path": relay_path.run,
+    "cluster": cluster.run,
     "first-page": first_page.run,
     "memory": memory.run,
     "page-actions": page_actions.run,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fmnist import relay, torchrun
+from fmnist import relay_run, torchrun
 from fmnist.events import Done, Epoch, Step
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.run import Run, Status
@@ -46,7 +46,7 @@ def train_here(store: Store, run: Run, console: Console, *, each_epoch: bool = T
 def _try_here(store: Store, run: Run, bar: "_Bar", interrupted: threading.Event) -> Run | None:
     """The run as it ended, if its device is free and this process gets it; on a cluster it need not be free."""
     if run.placement.is_remote:
-        followed = relay.follow_run(store, run, interrupted, then=Status.PAUSED, watch=bar.show)
+        followed = relay_run.follow(store, run, interrupted, then=Status.PAUSED, watch=bar.show)
         return None if followed.status == Status.RUNNING else followed
     with hold(device_lock(run.device), wait=0) as mine:
         claimed = store.claim(run.device, this_process(), run.id) if mine else None

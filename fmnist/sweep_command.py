@@ -103,13 +103,13 @@ def _drive(store: Store, found: Sweep, console: Console) -> Sweep:
 
 def _follow(store: Store, found: Sweep, console: Console) -> Sweep:
     """The same on a cluster, where Ctrl-C stops the job and keeps the sweep; if a dashboard follows it already, it is watched there."""
-    from fmnist import relay
+    from fmnist import relay_sweep
     from fmnist.foreground import POLL_SECONDS, until_interrupted
 
     tell = partial(_say_what_it_gave, store, found, console)
     with until_interrupted() as interrupted:
         while found.status == SweepStatus.RUNNING:
-            found = relay.follow_sweep(store, found, interrupted, then=SweepStatus.PAUSED, tell=tell)
+            found = relay_sweep.follow(store, found, interrupted, then=SweepStatus.PAUSED, tell=tell)
             if found.status == SweepStatus.RUNNING and interrupted.wait(POLL_SECONDS):
                 console.print(f"{found.name} goes on in the dashboard; pause it there.", highlight=False)
                 return found

@@ -118,6 +118,7 @@ def learn_here(task: dict[str, Any]) -> None:
 
     job = Job.from_json(task["job"])
     assert job.run is not None
+    print(f"process {os.environ.get('RANK', '0')} of {job.placement.workers} of {job.name}", flush=True)  # noqa: T201 - its log on its node
     learn(parse(job.run), Storage(job.storage, job.owner), Voice(task["hub"], ""), all_weights=True)
 
 

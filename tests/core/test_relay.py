@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import relay
+from fmnist import relay_run
 from fmnist.clusters import Cluster, Clusters
 from fmnist.config import TrainConfig
 from fmnist.dispatches import Batch, Begun, Crashed, Dispatch, Ended, Event, Kept, Proposed, Thinner, decode, encode, key_of
@@ -147,7 +147,7 @@ def run(store: Store, cluster: Cluster) -> Run:
 def following(store: Store, run: Run) -> Iterator[tuple[threading.Thread, threading.Event]]:
     """A relay of the run, at work in a thread; and what sends it away."""
     interrupted = threading.Event()
-    thread = threading.Thread(target=relay.follow_run, args=(store, run, interrupted))
+    thread = threading.Thread(target=relay_run.follow, args=(store, run, interrupted))
     thread.start()
     yield thread, interrupted
     interrupted.set()
@@ -192,7 +192,7 @@ def test_a_relay_that_has_to_go_leaves_the_job_and_the_next_one_reads_on(
     assert store.get(run.id).status == Status.QUEUED
     assert not head.stopped
     head.may_print = len(SAID)
-    assert relay.follow_run(store, run, threading.Event()).status == Status.STOPPED
+    assert relay_run.follow(store, run, threading.Event()).status == Status.STOPPED
     assert [each.step for each in store.steps(run.id)] == [2, 4, 8, 10, 12, 16]
     assert len(head.submitted) == 1, "it was not submitted again"
 
@@ -211,7 +211,7 @@ def test_what_a_person_asks_is_obeyed(
 
 def test_a_refused_token_waits_for_a_person(store: Store, cluster: Cluster, run: Run) -> None:
     Path(cluster.token_file or "").unlink()
-    found = relay.follow_run(store, run, threading.Event())
+    found = relay_run.follow(store, run, threading.Event())
     assert found.status == Status.PAUSED
     assert "The token file" in (found.message or "")
     assert (found.message or "").endswith("Resume when that is mended.")
