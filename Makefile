@@ -24,10 +24,8 @@ app: $(VENV)/app-ready $(VENV)/data-ready  ## the dashboard on http://127.0.0.1:
 setup: $(VENV)/app-ready $(VENV)/dev-ready $(VENV)/data-ready  ## the set-up alone: environment, requirements, dataset
 	@echo "Everything is ready."
 
-# Two at a time, a file each; the folders with the longest files first, so that nobody is left over with one of those.
-TESTS := tests/faults tests/e2e tests/core tests/app
 test: setup packages  ## every test, with all that they need
-	@exec $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@exec $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 torture: setup packages  ## the long tier of the tests of faults: hours; figures go into build/torture.jsonl
 	@exec $(RUN) -m pytest tests/faults tests/app/test_hostile_addresses.py tests/e2e/test_injection.py --torture --timeout 0 -v

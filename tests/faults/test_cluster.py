@@ -29,7 +29,7 @@ from fmnist.trial_cluster import Node, TrialCluster
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 PATIENCE = 600.0  # only a hang takes so long
 CONFIG = TrainConfig(
-    network="small", epochs=8, batch_size=32, train_size=6_000, validation_size=500, ema=0.9, device="cpu", precision="float32"
+    network="small", epochs=6, batch_size=32, train_size=4_500, validation_size=500, ema=0.9, device="cpu", precision="float32"
 )
 TRIAL, TRAINING = "ray::ImplicitFunc", "RayTrainWorker"  # how Ray calls the processes of a trial and of a training
 
