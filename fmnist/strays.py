@@ -34,5 +34,5 @@ def words(found: list[str]) -> str:
     return (
         f"There {'is' if len(found) == 1 else 'are'} {folders} in {runs_folder()} that the run store does not know, {found[0][:8]} for "
         "one. If runs are missing here, the database was lost or replaced: stop the dashboard and put a backup of studio.db in its "
-        "place. The weights in the folders can be used as files: `python -m fmnist predict FILE.safetensors PICTURE`."
+        "place. The weights in the folders can be used as files, by python -m fmnist predict FILE.safetensors PICTURE."
     )
