@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,16 @@ TALLY = "tally"
 class Tally:
     """The figures of a harness, and a line of progress now and then."""
 
-    def __init__(self, name: str, aloud: bool) -> None:
+    def __init__(self, name: str, say: Callable[[str], None] = lambda words: None) -> None:
         self.name, self.figures = name, dict[str, float]()
-        self._aloud, self._told = aloud, time.monotonic()
+        self._say, self._told = say, time.monotonic()
 
     def note(self, **figures: float) -> None:
         """Keep figures under their names; the last ones count."""
         self.figures |= {name: round(value, 3) for name, value in figures.items()}
-        if self._aloud and time.monotonic() - self._told > TELL_EVERY:
+        if time.monotonic() - self._told > TELL_EVERY:
             self._told = time.monotonic()
-            print(f"{self.name}: {self}", file=sys.__stderr__, flush=True)
+            self._say(f"{self.name}: {self}")
 
     def worst(self, **figures: float) -> None:
         """Keep figures that are larger than what was kept."""
@@ -62,7 +63,14 @@ def supervisor(plain_store: Store) -> Iterator[Supervisor]:
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """For the figures of a harness: said at the end of the tests, and by the long tier on the way and into a file."""
-    kept, begun = Tally(request.node.name, _is_long(request.config)), time.monotonic()
+
+    def say(words: str) -> None:
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            print(words, file=sys.stderr, flush=True)  # noqa: T201
+
+    begun = time.monotonic()
+    kept = Tally(request.node.name, say) if _is_long(request.config) else Tally(request.node.name)
     yield kept
     kept.note(seconds=time.monotonic() - begun)
     request.node.user_properties.append((TALLY, str(kept)))  # the way from a worker of pytest-xdist to who prints the summary
