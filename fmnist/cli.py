@@ -115,9 +115,11 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_clusters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    clusters = _add(commands, "clusters", "list, add, check or remove clusters", "fmnist.cluster_command:clusters")
-    clusters.add_argument("action", nargs="?", default="list", choices=("list", "add", "check", "remove"), help="what to do (default list)")
-    clusters.add_argument("name", nargs="?", metavar="NAME", help="which cluster; for add, what to call it")
+    clusters = _add(commands, "clusters", "list, add, check or remove clusters; fetch a model", "fmnist.cluster_command:clusters")
+    actions = ("list", "add", "check", "fetch", "remove")
+    clusters.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
+    what = "which cluster; for add, what to call it; for fetch, a trial whose model is still there"
+    clusters.add_argument("name", nargs="?", metavar="NAME", help=what)
     _add_reach(clusters)
 
 

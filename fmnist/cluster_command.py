@@ -13,7 +13,9 @@ from fmnist.store import Store
 
 
 def clusters(options: argparse.Namespace) -> int:
-    """`fmnist clusters [list | add | check | remove]`"""
+    """`fmnist clusters [list | add | check | fetch | remove]`"""
+    if options.action == "fetch":
+        return _fetch(Store(), options)
     known = Clusters(Store())
     return {"list": _list, "add": _add, "check": _check, "remove": _remove}[options.action](known, options)
 
@@ -89,6 +91,21 @@ def _check(known: Clusters, options: argparse.Namespace) -> int:
     for job in at_work:
         whose = f"{job.user}: {job.what}" if job.user else "not of a studio"
         out.print(f"  {job.status.lower()}  {job.name}  {whose}", highlight=False, markup=False)
+    return 0
+
+
+def _fetch(store: Store, options: argparse.Namespace) -> int:
+    from fmnist import away
+    from fmnist.commands import out, print_json
+
+    if not options.name:
+        raise ConfigError("clusters fetch needs the NAME, number or id of a run.")
+    run = store.find(options.name)
+    found = away.fetch(store, run)
+    if options.json:
+        print_json({"run": run.id, "weights": found.weights, "weights_sha256": found.weights_sha256})
+    else:
+        out.print(f"The model of {run.name} is here now: {found.weights}", highlight=False, markup=False)
     return 0
 
 

@@ -17,7 +17,7 @@ from fmnist import seal
 from fmnist.database import CHECKPOINTS, EPOCHS, RUNS, STEPS, SWEEPS
 from fmnist.dispatches import Begun, Crashed, Ended, Event, Kept
 from fmnist.events import Epoch, Step
-from fmnist.run import Kind, Status
+from fmnist.run import Checkpoint, Kind, Status
 from fmnist.sittings import NO_SITTING, Sittings, in_status, result, storable, update
 
 _OPEN = (Status.QUEUED, Status.RUNNING, Status.PAUSED)
@@ -57,6 +57,11 @@ class Postings(Sittings):
                 if isinstance(event, Ended):
                     open_runs.remove(run_id)
             _write_figures(connection, figures)
+
+    def receive(self, run_id: str, found: Checkpoint) -> None:
+        """Write down a checkpoint whose files are at home now, though its run ended before."""
+        with self._database.writing() as connection:
+            _keep(connection, run_id, Kept(found))
 
     def pause_trials(self, sweep_id: str) -> None:
         """The open trials of a sweep whose job was stopped wait for its next one."""

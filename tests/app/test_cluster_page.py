@@ -6,17 +6,22 @@ What answers here is a small server that says what Ray 2.60 says; a real cluster
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from fmnist.clusters import Cluster, Clusters
+from fmnist.dispatches import Event, Kept, key_of
+from fmnist.engines.ray_worker import learn
 from fmnist.placement import HERE, Placement
+from fmnist.prediction import load
 from fmnist.run import Status
+from fmnist.storage import Storage
 from fmnist.store import Store
-from fmnist.sweep import Sweeps
+from fmnist.sweep import Sweeps, parse_spec
 from tests.app.conftest import CONFIG, NOBODY
 from ui.clusters import lookout
 
@@ -299,3 +304,26 @@ def test_a_run_of_this_machine_says_nothing_about_places(visit: Visit, runs_stor
     run = runs_store.create(CONFIG, device="cpu", placement=HERE)
     assert "this machine" not in texts(visit("runs", run=run.id))
     assert runs_store.get(run.id).status == Status.QUEUED
+
+
+def test_a_model_that_stayed_there_is_brought_home_by_a_button(visit: Visit, runs_store: Store, ray: RayLike, tmp_path: Path) -> None:
+    lab = Clusters(runs_store).add("The *lab*", f"http://127.0.0.1:{ray.server_port}", str(tmp_path / "storage"), token=TOKEN)
+    place, brief = Placement(lab.id), CONFIG.model_copy(update={"epochs": 1})
+    sweep = Sweeps(runs_store).create(
+        parse_spec({"base": brief, "space": {"learning_rate": (0.1, 0.01)}, "trials": 2}), device="cpu", placement=place
+    )
+    run = runs_store.create(brief, device="cpu", sweep=sweep.id, placement=place)
+
+    def post(events: Sequence[Event]) -> None:
+        runs_store.post(sweep.id, 1, [(run.id, event) for event in events if not isinstance(event, Kept)])
+
+    learn(brief, Storage(lab.storage, sweep.id, key_of(brief)), post, all_weights=False)
+    at = visit("runs", run=run.id)
+    at.session_state["runs.tabs"] = "Checkpoints"
+    at.run()
+    assert "Its model is in the storage of The *lab*" in texts(at)
+    at = press(at, "runs.fetch")
+    assert ["Its model is here now" in toast.value for toast in at.toast] == [True]
+    assert "runs.fetch" not in keys(at)
+    assert runs_store.checkpoints(run.id)[0].epoch == 1
+    assert load(run.id, runs_store).config == brief

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from fmnist import exactness, files
+from fmnist import away, exactness, files
 from fmnist.config import FIELDS, TrainConfig, group, in_words, nearest_preset
 from fmnist.exactness import Sitting
 from fmnist.run import Run, Status, folder
-from ui import state
+from ui import notice, state
 from ui.labels import ago, duration, moment, percent, plain, size
 from ui.runs import ancestry, events, hand_over, run_rows, words
 from ui.training import run_panel
@@ -134,8 +134,14 @@ def _log_tail(run: Run) -> None:
 
 def _checkpoints(run: Run) -> None:
     found = state.store().checkpoints(run.id)
+    if not found and (cluster := away.where(state.store(), run)):
+        st.write(f"Its model is in the storage of {plain(cluster.name)}: of a sweep only the best one comes here by itself.")
+        if st.button("Bring it here", icon=":material/download:", key="runs.fetch"):
+            notice.do(lambda: away.fetch(state.store(), run), "Its model is here now: Evaluate and Try it can use it.")
+        return
     if not found:
-        st.caption("No checkpoint yet: the first one is written at the end of the first epoch.")
+        ended = "It ended without a checkpoint here."
+        st.caption(ended if run.status.ended else "No checkpoint yet: the first one is written at the end of the first epoch.")
         return
     epochs = {epoch.epoch: epoch for epoch in state.store().epochs(run.id)}
     rows = []
