@@ -13,7 +13,7 @@ from fmnist.errors import StoreError
 from fmnist.events import Epoch, Step, Stretch
 from fmnist.exactness import Sitting
 from fmnist.home import database_url
-from fmnist.run import Checkpoint, Happening, Run, Status, from_row, json_object
+from fmnist.run import Checkpoint, Happening, Run, Status, best_run, from_row, json_object
 
 KEPT = RUNS.c.binned.is_(None)
 WAITING = sa.and_(RUNS.c.status == Status.QUEUED, KEPT)
@@ -96,9 +96,10 @@ class Ledger:
         runs = self.runs()
         if word in ("latest", "best"):
             usable = [run for run in runs if run.accuracy is not None and run.archived is None]
-            if not usable:
+            found = best_run(usable) if word == "best" else next(iter(usable), None)
+            if found is None:
                 raise StoreError(f"There is no {word} run yet: train one first, or use the model 'bundled'.")
-            return usable[0] if word == "latest" else max(usable, key=lambda run: run.accuracy or 0.0)
+            return found
         numbered = [run for run in runs if str(run.number) == word]
         if not numbered and any(word == str(run.number) for run in self.binned()):
             raise _in_the_bin(word)

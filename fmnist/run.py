@@ -12,6 +12,7 @@ Life of a run:
 import json
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -156,6 +157,12 @@ class Checkpoint:
     state: str | None  # None: cleared away, only the newest are kept
     state_sha256: str | None
     created: float = field(default_factory=time.time)
+
+
+def best_run(runs: Iterable[Run]) -> Run | None:
+    """The run of the highest test accuracy, the first of equal ones; a damaged one does not count. None if none was judged."""
+    judged = [run for run in runs if run.accuracy is not None and not run.damage]
+    return max(judged, key=lambda run: run.accuracy or 0.0, default=None)
 
 
 def folder(run: Run | str) -> Path:

@@ -53,6 +53,15 @@ def one_of(
     return chosen or first
 
 
+def listed(label: str, options: Mapping[str, str], *, key: str, width: int) -> str:
+    """One of many, in a list that unfolds; in the address as `one_of` has it. The first is the default."""
+    first = next(iter(options))
+    address.follow(key, options, first)
+    return st.selectbox(
+        label, list(options), key=key, on_change=address.tell, args=(key, first), format_func=lambda word: options[word], width=width
+    )
+
+
 def _chosen(key: str, first: str, then: Callable[[], None] | None) -> None:
     address.tell(key, first)
     if then:
@@ -62,11 +71,7 @@ def _chosen(key: str, first: str, then: Callable[[], None] | None) -> None:
 def class_of(names: Sequence[str], *, key: str = "class", everything: bool = True, label: str = "Class") -> int | None:
     """A class, 0-9; None for all of them, where that may be chosen."""
     options = ({ALL: "All classes"} if everything else {}) | {address_word(name): name for name in names}
-    first = next(iter(options))
-    address.follow(key, options, first)
-    chosen = st.selectbox(
-        label, list(options), key=key, on_change=address.tell, args=(key, first), format_func=lambda word: options[word], width=200
-    )
+    chosen = listed(label, options, key=key, width=200)
     return None if chosen == ALL else list(options).index(chosen) - everything
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fmnist.errors import StoreError
-from fmnist.run import Run, Status
+from fmnist.run import Run, Status, best_run
 from ui import address, state
 from ui.labels import percent, plain
 from ui.runs import run_rows
@@ -22,11 +22,9 @@ def names() -> dict[str, str]:
     Archived runs are not among them.
     """
     runs = [run for run in state.store().runs(archived=False) if has_weights(run)]
-    judged = [run for run in runs if run.accuracy is not None]
     found: dict[str, str] = {}
-    if judged:
-        best = max(judged, key=lambda run: run.accuracy or 0.0)
-        found[BEST] = f"Best run: {_name(best)}"
+    if first := best_run(runs):
+        found[BEST] = f"Best run: {_name(first)}"
     found[BUNDLED] = "The bundled model"
     return found | {str(run.number): _name(run) for run in runs}
 
@@ -66,12 +64,8 @@ def _words(word: str | None) -> set[str | None]:
     run = run_of(word) if word else None
     if run is None:
         return {word}
-    best = max(
-        (other for other in state.store().runs(archived=False) if other.accuracy is not None),
-        key=lambda other: other.accuracy or 0.0,
-        default=None,
-    )
-    return {word, str(run.number), *([BEST] if best and best.id == run.id else [])}
+    first = best_run(state.store().runs(archived=False))
+    return {word, str(run.number), *([BEST] if first and first.id == run.id else [])}
 
 
 def called(word: str, model: "Model") -> str:

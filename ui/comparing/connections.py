@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from fmnist.config import FIELDS, in_words
-from ui import address, parallel
+from ui import choices, parallel
 from ui.comparing import chosen, looks, run_figures
 from ui.comparing.looks import Look
 from ui.comparing.run_figures import FIGURES, Subject
@@ -25,7 +25,7 @@ def show(subjects: Sequence[Subject], shapes: Mapping[int, Look]) -> None:
     if len(subjects) < 2 or not fields:
         st.info("These runs do not differ in any setting. Add runs with other settings.", icon=":material/hub:")
         return
-    figure = _one_of("Figure", {key: each.title for key, each in FIGURES.items()}, "figure")
+    figure = choices.listed("Figure", {key: each.title for key, each in FIGURES.items()}, key="figure", width=260)
     there = [subject for subject in subjects if subject.figures[figure] is not None]
     if missing := len(subjects) - len(there):
         st.caption(f"{missing} of these runs {'have' if missing > 1 else 'has'} no {FIGURES[figure].title.lower()} yet.")
@@ -39,7 +39,7 @@ def show(subjects: Sequence[Subject], shapes: Mapping[int, Look]) -> None:
     _keep([there[row] for row in picked], len(subjects), "parallel")
     st.markdown("**One of them.** Pick runs with the box or the lasso.")
     titles = {field: FIELDS[field].title or field for field in fields} | {key: each.title for key, each in FIGURES.items() if key != figure}
-    across = _one_of("Across", titles, "across")
+    across = choices.listed("Across", titles, key="across", width=260)
     drawn = [each for each in there if value(each, across) is not None]
     event: Any = st.plotly_chart(
         scatter(drawn, across, figure, shapes),
@@ -93,14 +93,6 @@ def _title(key: str) -> str:
 def _words(key: str, found: Any) -> str:
     words = FIGURES[key].words(found) if key in FIGURES else in_words(found)
     return f"{_title(key)}: {words}"
-
-
-def _one_of(label: str, titles: Mapping[str, str], key: str) -> str:
-    first = next(iter(titles))
-    address.follow(key, titles, first)
-    return st.selectbox(
-        label, list(titles), key=key, on_change=address.tell, args=(key, first), format_func=lambda word: titles[word], width=260
-    )
 
 
 def _keep(picked: Sequence[Subject], count: int, key: str) -> None:

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from fmnist import halving, sweeping
-from fmnist.errors import ConfigError, FmnistError, StoreError
+from fmnist.errors import ConfigError, StoreError
 from fmnist.placement import HERE, Placement
 from fmnist.sweep import NAME_LENGTH, Spec, Sweep
-from ui import one_click, place, state
+from ui import measuring, one_click, place, state
 from ui.labels import duration, plain
 from ui.sweeping.sweep_form import Answer
 
@@ -53,21 +53,16 @@ def _create(spec: Spec, name: str, placement: Placement) -> Sweep:
 
 @st.fragment(parallel=True)
 def _cost(spec: Spec) -> None:
-    """The time that it will take. What is asked for the first time may take seconds (PyTorch is loaded, this machine is measured)."""
-    slot = st.empty()
-    told: set[str] = st.session_state.setdefault("sweep.measured", set())
-    kind = f"{spec.base.network} {spec.base.batch_size} {spec.base.optimizer}"
-    if kind not in told:  # no st.spinner: its timer prints a traceback when a visitor leaves meanwhile
-        slot.markdown(":material/hourglass_top: Measuring this machine…")
-    try:
-        seconds, basis = _seconds(spec)
-    except FmnistError as error:
-        slot.error(plain(str(error)), icon=":material/error:")
-        return
-    told.add(kind)
-    with slot.container():
+    """The time that it will take."""
+
+    def draw(found: tuple[float, str]) -> None:
+        seconds, basis = found
         st.markdown(f":material/timer: {forecast(spec, seconds)}")
         st.caption(f"{plain(basis[0].upper() + basis[1:])}; values that make a trial larger or smaller change it.")
+
+    base = spec.base
+    kind = (base.network, base.batch_size, base.optimizer, base.precision, base.device)
+    measuring.show(kind, lambda: _seconds(spec), draw)
 
 
 @st.cache_data(show_spinner=False, ttl=60, max_entries=64)

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from fmnist.config import TEST_IMAGES, TrainConfig
-from fmnist.errors import FmnistError
 from fmnist.placement import HERE, Placement
-from ui import place, state, thumbnails
+from ui import measuring, place, state, thumbnails
 from ui.labels import duration, plain
 from ui.training import charts, live_curves
 
@@ -33,21 +32,15 @@ def images_in_words(config: TrainConfig) -> str:
 
 @st.fragment(parallel=True)
 def _cost(config: TrainConfig) -> None:
-    """Parameters and time. What this session asks for the first time may take seconds (PyTorch is loaded, this machine is measured)."""
-    slot = st.empty()
-    kind = (config.network, config.batch_size, config.optimizer, config.precision, config.device)
-    told: set[tuple[object, ...]] = st.session_state.setdefault("train.measured", set())
-    if kind not in told:  # no st.spinner: its timer prints a traceback when a visitor leaves meanwhile
-        slot.markdown(":material/hourglass_top: Measuring this machine…")
-    try:
-        parameters, seconds, basis = _size_and_time(config)
-    except FmnistError as error:
-        slot.error(plain(str(error)), icon=":material/error:")
-        return
-    told.add(kind)
-    with slot.container():
+    """Parameters and time."""
+
+    def draw(found: tuple[int, float, str]) -> None:
+        parameters, seconds, basis = found
         st.markdown(f":material/timer: About **{duration(seconds)}** on this machine, {plain(basis)}")
         st.markdown(f":material/hub: **{parameters:,}** parameters")
+
+    kind = (config.network, config.batch_size, config.optimizer, config.precision, config.device)
+    measuring.show(kind, lambda: _size_and_time(config), draw)
 
 
 @st.cache_data(show_spinner=False, ttl=60, max_entries=64)
