@@ -161,9 +161,30 @@ def test_refused_at_any_operation_of_an_epochs_commit_the_run_says_so_and_goes_o
             check_and_go_on(home, warm, undisturbed, with_history=False)  # the history is a cache: a refused file costs that epoch's
 
 
+@pytest.mark.timeout(0)
+def test_refused_at_any_operation_of_the_recovery_from_a_crash_the_run_waits_for_the_next_one(
+    homes: Rewindable, warm: Warm, undisturbed: Undisturbed, size: Callable[[int, int], int], tally: Tally
+):
+    """Killed in the middle of a commit, and whoever finds that is refused: a supervisor says so and looks again, a worker keeps the run."""
+    home = homes.again()
+    warm.live("work", home, Plan(after=COMMIT, at=66))
+    homes.keep()
+    operations, every = warm.live("recover", home).operations, size(12, 1)
+    for number, at in enumerate(range(1, operations + 1, every), 1):
+        tally.note(operations=operations, refusals=number)
+        home, error = homes.again(), ERRORS[at % len(ERRORS)]
+        life = warm.live("recover", home, Plan(at=at, refuse=error, forever=number % 2 == 0))
+        what = f"operation {at}, {errno.errorcode[error]}: {life}"
+        assert not life.killed, what
+        with opened(home) as store:
+            check_ended_in_words(store.get(undisturbed.run.id), what)
+        check_and_go_on(home, warm, undisturbed, with_history=False)
+
+
 def check_ended_in_words(run: Run, what: str) -> None:
     """The run is in a state that a person understands, and nothing in its log looks like a bug."""
-    assert run.status in (Status.PAUSED, Status.RUNNING, Status.FINISHED), f"{run.status}: {run.message}; {what}"
+    expected = (Status.PAUSED, Status.RUNNING, Status.QUEUED, Status.FINISHED)
+    assert run.status in expected, f"{run.status}: {run.message}; {what}"
     if run.status == Status.PAUSED:
         assert run.message, what
         assert run.message.endswith((".", ".)")), what
