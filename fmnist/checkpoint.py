@@ -7,6 +7,7 @@ not the stored one is never loaded: safetensors itself has no checksum.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from fmnist import disk, files
 from fmnist.config import TrainConfig, parse
-from fmnist.errors import CheckpointError, ConfigError, DivergedError, StoreError
+from fmnist.errors import CheckpointError, ConfigError, DiskError, DivergedError, StoreError
 from fmnist.home import run_folder
 from fmnist.models import NETWORKS, Classifier, build
 from fmnist.run import Checkpoint
@@ -31,6 +32,7 @@ from fmnist.train_state import TrainState
 KEPT_STATES = 2  # resume states kept for each run; weights are kept for every epoch
 FORMAT = "fmnist-1"
 MOST_BYTES = 1_000_000_000  # of a file of tensors: what a model says of all training images has 70 MB
+_NOT_A_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.ENXIO)  # something else is there
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -130,16 +132,24 @@ def restore(store: Store, run_id: str, state: TrainState, say: Callable[[str], N
         say: is told of every checkpoint that is damaged and passed over.
 
     Raises:
-        CheckpointError: there are checkpoints, but none of them can be read.
+        CheckpointError: there are checkpoints, but all of them are damaged.
+        DiskError: one cannot be read now, and may be as whole as ever: an earlier one in its place would undo finished epochs.
     """
     checkpoints = [checkpoint for checkpoint in store.checkpoints(run_id) if checkpoint.state]
+    refused: OSError | None = None
     for checkpoint in checkpoints:
         try:
             _load_state(run_id, checkpoint, state)
         except CheckpointError as error:
             say(str(error))
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno not in _NOT_A_FILE:
+                refused = error.__cause__
+                if refused.errno != errno.EIO:  # a sector may be bad for good; then the checkpoint before it is what there is
+                    break
         else:
             return checkpoint
+    if refused:
+        raise DiskError(disk.sentence(refused))
     if checkpoints:
         raise CheckpointError("No checkpoint of this run can be read any more, so it cannot go on. Train it again from the start.")
     return None
