@@ -28,7 +28,7 @@ test: setup packages  ## every test, with all that they need
 	@exec $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 torture: setup packages  ## the long tier of the tests of faults: hours; figures go into build/torture.jsonl
-	@exec $(RUN) -m pytest tests/faults tests/app/test_hostile_addresses.py tests/e2e/test_injection.py --torture --timeout 0 -v
+	@exec $(RUN) -m pytest -n $(JOBS) --dist worksteal tests/faults tests/app/test_hostile_addresses.py tests/e2e/test_injection.py --torture --timeout 0 -v
 
 torture-selftest: setup packages  ## every harness of faults proves that it can fail: seeded defects must turn it red
 	@exec $(RUN) tests/faults/defects/selftest.py
