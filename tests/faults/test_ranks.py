@@ -21,9 +21,9 @@ from fmnist.store import Store
 TWO = Placement(workers=2)
 CONFIG = TrainConfig(
     network="small",
-    epochs=10,
+    epochs=7,
     batch_size=32,
-    train_size=2_000,
+    train_size=1_400,
     validation_size=200,
     learning_rate=3e-3,
     flip=True,
