@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist import files
-from fmnist.errors import DataError
+from fmnist.errors import DataError, reason
 
 MOST_BYTES = 40_000_000  # the largest archive has 26 MB; more than this is something else and is not read
 
@@ -124,7 +124,7 @@ def decode(packed: bytes, archive: Archive, name: str) -> np.ndarray:
     try:
         content = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name} is damaged: it cannot be unpacked ({error}).") from error
+        raise DataError(f"{name} is damaged: it cannot be unpacked ({reason(error)}).") from error
     start = len(archive.header)
     if content[:start] != archive.header or len(content) != start + prod(archive.shape):
         raise DataError(f"{name} does not hold what it should: {archive.shape} bytes in IDX format.")

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from fmnist import disk, files
 from fmnist.config import TrainConfig, parse
-from fmnist.errors import CheckpointError, ConfigError, DiskError, DivergedError, StoreError
+from fmnist.errors import CheckpointError, ConfigError, DiskError, DivergedError, StoreError, reason
 from fmnist.home import run_folder
 from fmnist.models import NETWORKS, Classifier, build
 from fmnist.run import Checkpoint
@@ -202,7 +202,7 @@ def unpack(state: TrainState, checkpoint: Checkpoint, weights: dict[str, Tensor]
     try:
         state.load(tensors, json.loads(metadata["position"]))
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"The checkpoint {checkpoint.state} does not fit this run: {error}") from error
+        raise CheckpointError(f"The checkpoint {checkpoint.state} does not fit this run: {reason(error)}.") from error
 
 
 def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -229,7 +229,7 @@ def decode_tensors(content: bytes, name: Path | str) -> tuple[dict[str, Tensor],
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"The file {name} is not a safetensors file that can be read: {error}") from error
+        raise CheckpointError(f"The file {name} is not a safetensors file that can be read: {reason(error)}.") from error
     return tensors, header.get("__metadata__", {})
 
 
@@ -274,7 +274,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         said = json.loads(metadata.get("card", "{}"))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"The file {path} has a card that cannot be read: {error}") from error
+        raise CheckpointError(f"The file {path} has a card that cannot be read: {reason(error)}.") from error
     return said if isinstance(said, dict) else {}
 
 

@@ -75,3 +75,12 @@ class DivergedError(FmnistError, ArithmeticError):
             f"diverged at epoch {epoch}, step {step}: the loss is no longer a finite number. "
             "Lower the learning rate (a tenth is a good try), or add warm-up, and train again."
         )
+
+
+def reason(error: Exception) -> str:
+    """What the error of another library says, fit for a sentence of ours: a line of at most 200 letters without a full stop.
+
+    It may quote a file that somebody sends, kilobytes of it.
+    """
+    said = getattr(error, "strerror", None) or error
+    return " ".join(str(said).split())[:200].rstrip(". ")

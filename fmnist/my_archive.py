@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from fmnist import my_pictures, pictures
 from fmnist.data import CLASS_NAMES
-from fmnist.errors import PictureError
+from fmnist.errors import PictureError, reason
 from fmnist.my_pictures import MOST
 
 TABLE = "labels.csv"
@@ -63,7 +63,7 @@ def take(file: BinaryIO) -> Taken:
                 _take_one(archive, row, taken)
             return taken
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:  # encrypted, or packed in a way that is not known
-        raise PictureError(f"This is not a ZIP file that can be read: {error}. Choose one that was exported here.") from error
+        raise PictureError(f"This is not a ZIP file that can be read: {reason(error)}. Choose one that was exported here.") from error
 
 
 def _rows(archive: zipfile.ZipFile) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from fmnist.clusters import Clusters
 from fmnist.dispatches import Begun, Dispatch, Ended, Event, Kept
 from fmnist.engines.ray import RayEngine
 from fmnist.engines.ray_job import Job
-from fmnist.errors import CheckpointError, FmnistError, StoreError
+from fmnist.errors import CheckpointError, FmnistError, StoreError, reason
 from fmnist.events import Epoch, Step
 from fmnist.home import run_folder
 from fmnist.job_line import JobLine
@@ -64,7 +64,7 @@ def _named_end(store: Store, run: Run) -> Iterator[None]:
             store.end(run.id, Status.PAUSED, f"{error} Resume when that is mended.")
     except Exception as error:  # the edge of the process
         log.exception("the relay failed")
-        store.end(run.id, Status.FAILED, f"An unexpected error: {error}. The log of the run has the details.")
+        store.end(run.id, Status.FAILED, f"An unexpected error: {reason(error)}. The log of the run has the details.")
 
 
 class _RunRelay:

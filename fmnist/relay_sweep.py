@@ -10,7 +10,7 @@ from fmnist.clusters import Clusters
 from fmnist.dispatches import Batch, Dispatch, Ended, Event, Kept, Proposed, key_of
 from fmnist.engines.ray import RayEngine
 from fmnist.engines.ray_job import Job
-from fmnist.errors import ClusterError, FmnistError, StoreError
+from fmnist.errors import ClusterError, FmnistError, StoreError, reason
 from fmnist.home import run_folder
 from fmnist.job_line import JobLine
 from fmnist.liveness import hold, sweep_lock
@@ -55,7 +55,7 @@ def follow(
             _wait(store, sweep, f"{error} Resume when that is mended.")
         except Exception as error:  # the edge of the process
             log.exception("the relay failed")
-            _wait(store, sweep, f"An unexpected error: {error}. The log of the sweep has the details.")
+            _wait(store, sweep, f"An unexpected error: {reason(error)}. The log of the sweep has the details.")
     return Sweeps(store).get(sweep.id)
 
 

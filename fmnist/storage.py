@@ -15,7 +15,7 @@ from typing import Any
 from pyarrow import ArrowException, fs
 
 from fmnist import files
-from fmnist.errors import CheckpointError
+from fmnist.errors import CheckpointError, reason
 from fmnist.events import Epoch
 from fmnist.run import Checkpoint
 
@@ -47,7 +47,7 @@ class Storage:
         try:
             self._system, self._path = fs.FileSystem.from_uri(self._name)
         except (ArrowException, OSError, ValueError) as error:
-            raise CheckpointError(f"The storage {self._name} cannot be used: {_reason(error)}.") from None
+            raise CheckpointError(f"The storage {self._name} cannot be used: {reason(error)}.") from None
 
     def __str__(self) -> str:
         return self._name
@@ -61,7 +61,7 @@ class Storage:
                 stream.write(content)
             self._system.move(temporary, f"{self._path}/{name}")
         except (ArrowException, OSError) as error:
-            raise CheckpointError(f"The storage {self._name} cannot be written: {_reason(error)}.") from error
+            raise CheckpointError(f"The storage {self._name} cannot be written: {reason(error)}.") from error
 
     def read(self, name: str, sha256: str | None = None) -> bytes:
         """A whole file.
@@ -73,7 +73,7 @@ class Storage:
             with self._system.open_input_stream(f"{self._path}/{name}") as stream:
                 content = stream.read()
         except (ArrowException, OSError) as error:
-            raise CheckpointError(f"The file {name} in the storage {self._name} cannot be read: {_reason(error)}.") from error
+            raise CheckpointError(f"The file {name} in the storage {self._name} cannot be read: {reason(error)}.") from error
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
             raise CheckpointError(f"The file {name} in the storage {self._name} is damaged: its SHA-256 is not the one that was told.")
         return content
@@ -86,7 +86,7 @@ class Storage:
             except FileNotFoundError:
                 continue
             except (ArrowException, OSError) as error:
-                raise CheckpointError(f"The storage {self._name} cannot be written: {_reason(error)}.") from error
+                raise CheckpointError(f"The storage {self._name} cannot be written: {reason(error)}.") from error
 
     def newest(self) -> Position | None:
         """The checkpoint that counts; None where nothing was kept yet."""
@@ -94,13 +94,13 @@ class Storage:
             if self._system.get_file_info(f"{self._path}/{NEWEST}").type != fs.FileType.File:
                 return None
         except (ArrowException, OSError) as error:
-            raise CheckpointError(f"The storage {self._name} cannot be reached: {_reason(error)}.") from error
+            raise CheckpointError(f"The storage {self._name} cannot be reached: {reason(error)}.") from error
         try:
             said = json.loads(self.read(NEWEST))
             epochs = tuple(Epoch(**epoch) for epoch in said["epochs"])
             return Position(Checkpoint(**said["checkpoint"]), said["place"], epochs)
         except (ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(f"{NEWEST} in the storage {self._name} cannot be read: {error}.") from error
+            raise CheckpointError(f"{NEWEST} in the storage {self._name} cannot be read: {reason(error)}.") from error
 
     def point(self, position: Position) -> None:
         """Make a checkpoint, whose files are written, the one that counts."""
@@ -121,7 +121,3 @@ class Storage:
             files.write_bytes(folder / checkpoint.state, self.read(checkpoint.state, checkpoint.state_sha256))
             return checkpoint
         return Checkpoint(checkpoint.step, checkpoint.epoch, checkpoint.weights, checkpoint.weights_sha256, None, None, checkpoint.created)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error).split())[:200]

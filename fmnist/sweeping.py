@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from fmnist import halving
-from fmnist.errors import ConfigError, StoreError
+from fmnist.errors import ConfigError, StoreError, reason
 from fmnist.events import Epoch
 from fmnist.placement import HERE, Placement
 from fmnist.proposals import check, propose
@@ -44,7 +44,7 @@ def advance_all(store: Store) -> None:
             raise
         except Exception as error:  # the edge of the supervisor: a bug in one sweep must not keep every other training from starting
             log.exception("%s cannot go on", sweep.name)
-            _wait(store, sweep, f"An unexpected error: {error}. The log of the dashboard says more.")
+            _wait(store, sweep, f"An unexpected error: {reason(error)}. The log of the dashboard says more.")
 
 
 def advance(store: Store, sweep: Sweep) -> Sweep:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from fmnist import disk, torchrun, tuning
-from fmnist.errors import FmnistError, RankLostError, StoreError
+from fmnist.errors import FmnistError, RankLostError, StoreError, reason
 from fmnist.liveness import device_lock, hold, run_lock, this_process
 from fmnist.run import Run, Status, folder
 from fmnist.store import Store
@@ -89,7 +89,7 @@ def _train(store: Store, run: Run, interrupted: threading.Event, then: Status) -
         return 1
     except Exception as error:
         log.exception("the training failed")
-        store.end(run.id, Status.FAILED, f"An unexpected error: {error}. The log of the run has the details.")
+        store.end(run.id, Status.FAILED, f"An unexpected error: {reason(error)}. The log of the run has the details.")
         return 1
     return 0
 

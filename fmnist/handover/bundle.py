@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 from fmnist import files
-from fmnist.errors import ReportError
+from fmnist.errors import ReportError, reason
 from fmnist.handover import metrics, weights
 from fmnist.prediction import load
 from fmnist.run import Run, folder
@@ -66,7 +66,7 @@ def read(content: bytes, name: str) -> dict[str, bytes]:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
         if isinstance(error, ReportError):
             raise
-        raise ReportError(f"{name} is not a ZIP file that can be read: {error}. {ADVICE}") from error
+        raise ReportError(f"{name} is not a ZIP file that can be read: {reason(error)}. {ADVICE}") from error
 
 
 def _check_names(archive: zipfile.ZipFile, name: str) -> None:

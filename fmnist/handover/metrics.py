@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from fmnist.errors import ReportError
+from fmnist.errors import ReportError, reason
 from fmnist.events import Epoch, Step
 from fmnist.run import Run
 
@@ -95,7 +95,7 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise ReportError(f"The table of metrics is not CSV: {error}. Export the run again.") from error
+        raise ReportError(f"The table of metrics is not CSV: {reason(error)}. Export the run again.") from error
 
 
 def _event(row: dict[str, str]) -> Step | Epoch:

@@ -169,6 +169,9 @@ def hand_made(canary: Path) -> dict[str, bytes]:
         "encrypted, it says": bytes(zipped(*both)).replace(b"PK\x01\x02\x14\x03\x14\0\0\0", b"PK\x01\x02\x14\x03\x14\0\x01\0"),
         "an end without a beginning": zipped(*both)[-22:],
         "ten thousand files": zipped(*both, *((f"{number}", b"") for number in range(10_000))),
+        "a name that is another one where the file lies, and long": zipped(*both)
+        .replace(b"weights.safetensors", b"x" * 19, 1)
+        .replace(len(b"weights.safetensors").to_bytes(2, "little") + bytes(2) + b"x", b"\xff\x38" + bytes(2) + b"x", 1),
         "a comment that lies": zipped(*both) + b"PK\x05\x06" + bytes(18),
         "no table": zipped(("weights.safetensors", whole)),
         "a table that is none": zipped(("weights.safetensors", whole), ("metrics.csv", b"\0" * 1_000)),
