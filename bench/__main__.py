@@ -44,7 +44,7 @@ BENCHMARKS = {
     "try-page": try_page.run,
     "time-to-accuracy": time_to_accuracy.run,
 }
-LONG = {"time-to-accuracy"}  # most of an hour: only when it is named
+LONG = {"time-to-accuracy", "cluster"}  # most of an hour, and a cluster to start: only when named
 
 
 def main() -> None:
