@@ -27,7 +27,7 @@ FLAT_EPOCHS, FLAT = 5, 0.03  # the mean loss of so many epochs is lower than tha
 SWING = 0.05  # share by which the monitor loss changes from epoch to epoch; half of it is usual where the rate suits (measured, linear)
 CLOSE, STRONG = 0.02, 0.90  # of accuracy: what is no gap yet; what the larger networks reach
 IMPROVING = 0.02  # share by which the monitor loss still falls in an epoch
-LARGER = {"linear": "small", "mlp": "reference", "small": "reference", "reference": "resnet"}
+LARGER = {"linear": "small", "mlp": "reference", "small": "reference", "reference": "resnet", "resnet": "wide-resnet"}
 
 Kind = Literal["rate too high", "rate too low", "dead", "overfitting", "gap", "underfitting", "plateau", "improving"]
 

@@ -6,6 +6,7 @@ the GPU to run them. What has to hold for a capture is in docs/decisions/0012-cu
 
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 
 import torch
 
@@ -31,7 +32,7 @@ class Graphs:
 
     def __init__(self, state: TrainState, rewind: Callable[[], None], step: Callable[[], None]) -> None:
         before, position = {name: value.clone() for name, value in state.tensors().items()}, state.position()
-        stream = torch.cuda.Stream()
+        stream = _capturing()
         stream.wait_stream(torch.cuda.current_stream())
         try:
             with torch.cuda.stream(stream):
@@ -57,6 +58,12 @@ class Graphs:
         self._marks.append(mark)
         if len(self._marks) > 1:
             self._marks.popleft().synchronize()
+
+
+@cache
+def _capturing() -> torch.cuda.Stream:
+    """The stream that is captured: always the same, because libraries keep some memory for each that they have seen."""
+    return torch.cuda.Stream()
 
 
 def _capture(

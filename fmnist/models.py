@@ -1,6 +1,7 @@
 """The networks. Each takes (B, 1, 28, 28) normalised pictures and gives (B, 10) logits; `features` stops before the last layer."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -111,13 +112,16 @@ class Residual(nn.Module):
         return self.shortcut(inputs) + self.branch(inputs)
 
 
-def _resnet() -> Classifier:
-    """A residual network of three stages with two blocks each (He et al., arXiv 1603.05027), 32, 64 and 128 channels wide."""
-    stages: list[nn.Module] = [InputConv(1, 32, 3, padding=1, bias=False)]
-    for channels_in, channels_out, stride in ((32, 32, 1), (32, 64, 2), (64, 128, 2)):
+RESNET_WIDTHS = {"resnet": 32, "wide-resnet": 64}  # channels of the first of three stages
+
+
+def _resnet(width: int) -> Classifier:
+    """A residual network of three stages with two blocks each (He et al., arXiv 1603.05027): `width`, twice and four times it wide."""
+    stages: list[nn.Module] = [InputConv(1, width, 3, padding=1, bias=False)]
+    for channels_in, channels_out, stride in ((width, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2)):
         stages += [Residual(channels_in, channels_out, stride), Residual(channels_out, channels_out)]
-    stages += [nn.BatchNorm2d(128), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return Classifier(nn.Sequential(*stages), 128)
+    stages += [nn.BatchNorm2d(4 * width), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return Classifier(nn.Sequential(*stages), 4 * width)
 
 
 NETWORKS: dict[str, Callable[[], Classifier]] = {
@@ -125,7 +129,7 @@ NETWORKS: dict[str, Callable[[], Classifier]] = {
     "linear": _linear,
     "mlp": _mlp,
     "small": _small,
-    "resnet": _resnet,
+    **{name: partial(_resnet, width) for name, width in RESNET_WIDTHS.items()},
 }
 
 

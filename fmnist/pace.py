@@ -10,9 +10,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fmnist import augment, ranks
+from fmnist import augment, fused, ranks
 from fmnist.config import TrainConfig
 from fmnist.graphs import Graphs
+from fmnist.reel import Reel
 from fmnist.schedule import learning_rate
 from fmnist.step import learn
 from fmnist.train_state import TrainState
@@ -97,57 +98,75 @@ class Shared:
         return 1
 
 
+class ReelStep(Protocol):
+    """One step of a training at the reel's counter, which it moves on; it takes no number from the host and waits for nothing."""
+
+    def __call__(self) -> None: ...
+
+    def refresh(self) -> None:
+        """Something else may have changed the weights."""
+        ...
+
+
+class PlainStep:
+    """`fmnist.step.learn`, whatever the network is."""
+
+    def __init__(self, state: TrainState, reel: Reel) -> None:
+        self._state, self._reel = state, reel
+
+    def refresh(self) -> None:
+        """It keeps no copy of anything."""
+
+    def __call__(self) -> None:
+        reel = self._reel
+        images, labels, rate, share = (
+            tensor.index_select(0, reel.place)[0] for tensor in (reel.images, reel.labels, reel.rates, reel.shares)
+        )
+        learn(self._state, images, labels, rate, share)
+        reel.place.add_(1)
+
+
 Record = Callable[[TrainState, Callable[[], None], Callable[[], None]], Callable[[int], None]]  # (state, rewind, step) -> play(count)
 
 
 class Reeled:
-    """Several steps at a time from a reel: batches, learning rates and a counter in tensors that never move, so that a step needs no host.
+    """Several steps at a time from a reel.
 
     Args:
         record: makes of a step something that does it several times over (`fmnist.graphs.Graphs`).
+        step: what is done at each place of the reel.
 
     Raises:
-        RuntimeError: from `record`.
+        RuntimeError: from `record` or `step`.
     """
 
     name, ahead = "graphed", True
 
-    def __init__(self, state: TrainState, reason: str, record: Record) -> None:
-        config, where = state.config, state.device
+    def __init__(self, state: TrainState, reason: str, record: Record, step: Callable[[TrainState, Reel], ReelStep] = PlainStep) -> None:
+        config = state.config
         self._whole = config.train_images // config.batch_size  # the steps of an epoch with a full batch
-        self._length = max(1, min(self._whole, REEL_IMAGES // config.batch_size))
-        self._images = torch.zeros(self._length, config.batch_size, augment.SIDE, augment.SIDE, dtype=torch.uint8, device=where)
-        self._labels = torch.zeros(self._length, config.batch_size, dtype=torch.int64, device=where)
-        self._rates = torch.zeros(self._length, dtype=state.rate.dtype, device=state.rate.device)
-        self._shares = torch.zeros(self._length, device=where)
-        self._place = torch.zeros(1, dtype=torch.int64, device=where)
-        self._state, self._last, self.reason = state, Eager(state, reason), reason
+        self._reel = Reel.empty(state, max(1, min(self._whole, REEL_IMAGES // config.batch_size)))
+        self._step = step(state, self._reel)
+        self._last, self.reason = Eager(state, reason), reason
         state.model.train()
         self._play = record(state, self._rewind, self._step)
 
     def advance(self, lesson: Lesson, first: int) -> int:
-        count = min(self._length, self._whole - first)
+        reel, count = self._reel, min(len(self._reel), self._whole - first)
         if count < 1:  # the last batch of an epoch is smaller
             return self._last.advance(lesson, first)
         images, labels = lesson.batch(first, count)
-        self._images[:count] = images.view_as(self._images[:count])
-        self._labels[:count] = labels.view_as(self._labels[:count])
-        self._rates[:count] = lesson.rates[first : first + count]
-        self._shares[:count] = lesson.shares[first : first + count]
+        reel.images[:count] = images.view_as(reel.images[:count])
+        reel.labels[:count] = labels.view_as(reel.labels[:count])
+        reel.rates[:count] = lesson.rates[first : first + count]
+        reel.shares[:count] = lesson.shares[first : first + count]
         self._rewind()
         self._play(count)
         return count
 
     def _rewind(self) -> None:
-        self._place.zero_()
-
-    def _step(self) -> None:
-        """The step at the counter, without a word from the host."""
-        images, labels, rate, share = (
-            tensor.index_select(0, self._place)[0] for tensor in (self._images, self._labels, self._rates, self._shares)
-        )
-        learn(self._state, images, labels, rate, share)
-        self._place += 1
+        self._reel.place.zero_()
+        self._step.refresh()
 
 
 def choose(state: TrainState) -> Pace:
@@ -156,9 +175,15 @@ def choose(state: TrainState) -> Pace:
         return Shared(state, f"{ranks.world()} processes add their gradients between the way back and the update: no CUDA graph")
     if state.device.type != "cuda":
         return Eager(state, f"CUDA graphs are for NVIDIA's GPUs, this is {state.device.type}")
-    try:
-        return Reeled(state, "a step is a CUDA graph here", Graphs)
-    except RuntimeError as error:
-        reason = f"no CUDA graph could be made: {str(error).partition(chr(10))[0]}"
-    torch.cuda.empty_cache()  # outside of the handler, which keeps the memory of the attempt alive
+    refused = fused.why_not(state)
+    ways: list[tuple[Callable[[TrainState, Reel], ReelStep], str]] = [(PlainStep, f"a step is a CUDA graph here ({refused})")]
+    if not refused:
+        ways.insert(0, (fused.FusedStep, "a step is a CUDA graph of kernels made for this network"))
+    reason = ""
+    for step, what in ways:
+        try:
+            return Reeled(state, what, Graphs, step)
+        except RuntimeError as error:
+            reason = f"no CUDA graph could be made: {str(error).partition(chr(10))[0]}"
+        torch.cuda.empty_cache()  # outside of the handler, which keeps the memory of the attempt alive
     return Eager(state, reason)

@@ -16,7 +16,7 @@ from fmnist.config import TrainConfig
 from fmnist.data import HOLD_OUT_SEED
 from fmnist.errors import ReportError
 from fmnist.evaluation import BATCH, GPU_BATCH
-from fmnist.models import MEAN, STD
+from fmnist.models import MEAN, RESNET_WIDTHS, STD
 from fmnist.prediction import load
 from fmnist.run import Run, Status
 from fmnist.store import Store
@@ -74,7 +74,7 @@ def _parts(config: TrainConfig, values: dict[str, Any], finished: bool) -> set[s
     augmented = config.flip or config.shift > 0 or config.erase > 0
     conv = config.network not in ("linear", "mlp")
     asked = {
-        config.network: True,
+        "resnet" if config.network in RESNET_WIDTHS else config.network: True,
         "conv": conv,
         config.optimizer: True,
         config.schedule: True,
@@ -89,7 +89,7 @@ def _parts(config: TrainConfig, values: dict[str, Any], finished: bool) -> set[s
         "latest": not config.ema,
         values["precision"]: True,
         config.monitor: True,
-        "classes": config.network == "resnet" or (conv and values["precision"] == "bfloat16"),
+        "classes": config.network in RESNET_WIDTHS or (conv and values["precision"] == "bfloat16"),
         "finished": finished,
         "threads": isinstance(values["threads"], int),
     }
@@ -117,6 +117,7 @@ def _values(config: TrainConfig, run: Run) -> dict[str, Any]:
         "hold_out_seed": HOLD_OUT_SEED,
         "shift_places": 2 * config.shift + 1,
         "first_conv": _first_conv(config, precision),
+        **{f"width_{times}": times * RESNET_WIDTHS.get(config.network, 0) for times in (1, 2, 4)},
         "mean": MEAN,
         "std": STD,
         "judged_at_once": BATCH if device == "cpu" else GPU_BATCH,
@@ -135,8 +136,8 @@ def _literal(text: str) -> str:
 def _first_conv(config: TrainConfig, precision: str) -> str:
     """The convolution that begins a block, the very first of which computes in float32."""
     kind = "FirstConv" if precision == "bfloat16" else "nn.Conv2d"
-    if config.network == "resnet":
-        return f"{kind}(1, 32, 3, padding=1, bias=False)"
+    if config.network in RESNET_WIDTHS:
+        return f"{kind}(1, {RESNET_WIDTHS[config.network]}, 3, padding=1, bias=False)"
     if precision == "bfloat16":
         kind = "(FirstConv if before == 1 else nn.Conv2d)"
     return f"{kind}(before, after, 3, padding=1{', bias=False' if config.network == 'small' else ''})"

@@ -99,7 +99,7 @@ def test_grad_cam_enlarges_a_coarse_map_by_hand():
     assert seen[21:].eq(0).all()
 
 
-@pytest.mark.parametrize(("network", "side"), [("reference", 14), ("small", 7), ("resnet", 7)])
+@pytest.mark.parametrize(("network", "side"), [("reference", 14), ("small", 7), ("resnet", 7), ("wide-resnet", 7)])
 def test_grad_cam_takes_the_last_maps_of_each_network_behind_their_relu(network: str, side: int):
     """The same map by other means: a hook on the last ReLU before the features are flattened."""
     model, kept = build(network).eval(), list[Tensor]()
@@ -285,7 +285,9 @@ def test_a_stage_keeps_its_numbers_although_later_parts_work_in_place(image: Ten
     torch.testing.assert_close(maps, torch.stack([(image == 255) * WHITE, (image == 0) * -BLACK]))
 
 
-@pytest.mark.parametrize(("network", "count"), [("reference", 32), ("small", 16), ("resnet", 32), ("linear", None), ("mlp", None)])
+@pytest.mark.parametrize(
+    ("network", "count"), [("reference", 32), ("small", 16), ("resnet", 32), ("wide-resnet", 64), ("linear", None), ("mlp", None)]
+)
 def test_the_first_filters_are_those_that_see_the_pixels(network: str, count: int | None):
     model = build(network)
     filters = inside.first_filters(model.eval())

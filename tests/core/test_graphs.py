@@ -1,17 +1,24 @@
 """CUDA graphs on a real GPU: the same weights, memory given back, stopped and resumed. Without a GPU every test here is skipped."""
 
+import gc
+import re
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from fmnist import data, pace, training
+from fmnist import data, memory, pace, runner, training
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.events import Epoch
 from fmnist.graphs import Graphs
+from fmnist.liveness import this_process
 from fmnist.pace import Eager, Reeled
+from fmnist.run import Run, Status
+from fmnist.store import Store
 from fmnist.train_state import TrainState
 from fmnist.training import fit
 
@@ -39,6 +46,7 @@ def _short_reels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three reels of an epoch, so that both graphs are used and one reel begins in its middle."""
     monkeypatch.setattr(pace, "REEL_IMAGES", 15 * 32)
     monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)  # or two trainings in one and the same way drift apart, too
 
 
 def _graphed(state: TrainState) -> Reeled:
@@ -99,6 +107,7 @@ def test_trainings_one_after_another_give_their_memory_back(splits: tuple[Split,
     for _ in range(4):
         _trained(config, splits, _graphed)
         torch.cuda.synchronize()
+        gc.collect()  # an optimizer refers to itself
         torch.cuda.empty_cache()
         reserved.append(torch.cuda.memory_reserved())
     assert reserved[-1] <= reserved[1], "the first training makes what libraries keep"
@@ -140,3 +149,30 @@ def test_a_capture_without_memory_falls_back_and_frees_what_it_took(splits: tupl
         _trained(CONFIGS["adam"].model_copy(update={"epochs": 1}), splits, _graphed)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def test_out_of_memory_names_a_batch_size_that_fits_and_the_next_run_trains_with_it(home: Path) -> None:
+    """Something else holds the GPU's memory but for two gigabytes; 8,192 images of `resnet` do not fit into them."""
+    torch.cuda.empty_cache()
+    ballast = torch.empty(int(memory.free("cuda") - 2 * 2**30), dtype=torch.uint8, device="cuda")
+    try:
+        too_large = _run(8_192)
+        assert (too_large.status, too_large.step) == (Status.FAILED, 0)
+        named = re.search(r"^Out of memory at batch size 8,192. Try ([\d,]+): that should fit into the [\d,]+ MB", too_large.message or "")
+        assert named, too_large.message
+        fitting = _run(int(named[1].replace(",", "")))
+        assert fitting.status is Status.FINISHED, fitting.message
+    finally:
+        del ballast
+        torch.cuda.empty_cache()
+
+
+def _run(batch_size: int) -> Run:
+    store = Store()
+    config = TrainConfig(
+        network="resnet", epochs=1, batch_size=batch_size, train_size=8_292, validation_size=100, precision="float32", device="cuda"
+    )
+    store.create(config, device="cuda")
+    run = store.claim("cuda", this_process())
+    assert run
+    return runner.train(store, run, threading.Event())
