@@ -11,6 +11,7 @@ from bench import (
     cluster,
     figures,
     first_page,
+    gpu,
     load,
     memory,
     page_actions,
@@ -43,8 +44,9 @@ BENCHMARKS = {
     "prediction": prediction.run,
     "try-page": try_page.run,
     "time-to-accuracy": time_to_accuracy.run,
+    "gpu": gpu.run,
 }
-LONG = {"time-to-accuracy", "cluster"}  # most of an hour, and a cluster to start: only when named
+LONG = {"time-to-accuracy", "cluster", "gpu"}  # most of an hour, a cluster to start, a GPU to have: only when named
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from fmnist.config import FIELDS, PRESETS, TrainConfig, bounds, choices, preset
 from fmnist.events import Epoch, Step
-from fmnist.run import Checkpoint, Run
+from fmnist.run import Checkpoint, Request, Run
 from fmnist.schedule import learning_rate
 from fmnist.store import Store
 from tests.app.conftest import CONFIG, NOBODY
@@ -258,6 +258,21 @@ def test_a_waiting_run_can_be_moved_forward_and_back(
     assert [run.id for run in runs_store.queue()] == [second.id, first.id]
     at.button(key=f"train.queue.Later.{second.id}").click().run()
     assert [run.id for run in runs_store.queue()] == [first.id, second.id]
+
+
+def test_of_hundreds_of_waiting_and_paused_runs_the_first_are_listed_and_the_rest_are_a_link(
+    visit: Visit, runs_store: Store, tiny_config: TrainConfig
+) -> None:
+    """They are drawn anew each second: a page with all of them was never at rest, and the server let go of it."""
+    made = [runs_store.create(tiny_config, device="mps") for _ in range(60)]
+    for run in made[30:]:
+        runs_store.ask(run.id, Request.PAUSE)
+    at = visit("train")
+    listed = [button.key for button in at.button if str(button.key).startswith("train.queue.cancel.")]
+    assert listed == [f"train.queue.cancel.{run.id}" for run in made[1:11]], "the first one is the one to look at"
+    assert any("Waiting: 29" in text.value for text in at.markdown)
+    links = {link.proto.label: link.proto.page for link in at.get("page_link")}
+    assert {"19 more waiting: all of them in Runs", "20 more paused: all of them in Runs"} <= links.keys()
 
 
 def test_what_somebody_else_did_a_moment_before_is_said_in_a_sentence(runs: dict[str, Run]) -> None:

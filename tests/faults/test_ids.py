@@ -71,9 +71,14 @@ def listening() -> Iterator[list[str]]:
         _opened = None
 
 
-def outside(paths: list[str], home: Path) -> list[str]:
-    """Those that are neither in the home nor in what is installed."""
-    allowed = [home.resolve(), Path(__file__).resolve().parents[2], Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
+def outside(paths: list[str], *homes: Path) -> list[str]:
+    """Those that are neither in one of the homes nor in what is installed."""
+    allowed = [
+        *(home.resolve() for home in homes),
+        Path(__file__).resolve().parents[2],
+        Path(sys.prefix).resolve(),
+        Path(sys.base_prefix).resolve(),
+    ]
     allowed += [Path(place) for place in ("/proc", "/sys", "/dev", "/usr/share/zoneinfo", "/usr/lib")]
     found = [path for path in paths if path.startswith("/") or ".." in path]
     return [path for path in found if not any(Path(os.path.realpath(path)).is_relative_to(place) for place in allowed)]

@@ -4,11 +4,12 @@ import streamlit as st
 
 from fmnist.errors import StoreError
 from fmnist.run import Request, Run, Status
-from ui import notice, place, state
+from ui import notice, place, places, state
 from ui.labels import plain
 from ui.runs import run_rows
 from ui.training import run_panel
 
+LISTED = 10  # runs of a kind: the lines are drawn anew each second, and with hundreds of them the page would never be at rest
 _WATCHED = "train.watched"  # the run that this session saw last; it stays on the page after its end
 
 
@@ -66,9 +67,9 @@ def queue(runs: list[Run], whole: list[Run]) -> None:
         runs: the ones to list.
         whole: the whole queue, in which they are moved.
     """
-    st.markdown(f"**Waiting: {len(runs)}**, one at a time on a device")
+    st.markdown(f"**Waiting: {len(runs):,}**, one at a time on a device")
     order = [run.id for run in whole]
-    for turn, run in enumerate(runs, 1):
+    for turn, run in enumerate(runs[:LISTED], 1):
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{turn}\\. **{plain(run.name)}**", width="content")
             st.caption(plain(f"{run_rows.recipe(run)}, on {_where(run)}"), width="stretch")
@@ -76,6 +77,7 @@ def queue(runs: list[Run], whole: list[Run]) -> None:
             _move(run, "Later", "arrow_downward", 1, order[-1] == run.id)
             if st.button("Cancel", icon=":material/close:", key=f"train.queue.cancel.{run.id}", type="tertiary"):
                 notice.do(lambda run=run: state.store().ask(run.id, Request.CANCEL))
+    _others(len(runs) - LISTED, "waiting", Status.QUEUED)
 
 
 def _where(run: Run) -> str:
@@ -94,15 +96,23 @@ def needs_you(runs: list[Run]) -> None:
         runs: all of them, the newest first.
     """
     others = [run for run in runs if run.id != st.session_state.get(_WATCHED)]
-    for run in others:
-        if run.status == Status.PAUSED and not run.damage:
-            _card(run)
+    paused = [run for run in others if run.status == Status.PAUSED and not run.damage]
+    for run in paused[:LISTED]:
+        _card(run)
+    _others(len(paused) - LISTED, "paused", Status.PAUSED)
     wrong = [run for run in others[:10] if run.damage or run.status in (Status.FAILED, Status.DIVERGED)]
     if wrong:
         count = f"{len(wrong)} runs" if len(wrong) > 1 else "1 run"
         with st.expander(f"{count} went wrong", icon=":material/error:", key="train.wrong", expanded=len(wrong) == 1):
             for run in wrong:
                 _card(run)
+
+
+def _others(count: int, what: str, status: Status) -> None:
+    """The way to those that are not listed."""
+    if count > 0:
+        label = f"{count:,} more {what}: all of them in Runs"
+        st.page_link(places.RUNS, label=label, icon=":material/list_alt:", query_params={"search": f"status={status.value}"})
 
 
 def _card(run: Run) -> None:
