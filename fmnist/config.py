@@ -285,6 +285,26 @@ PRESETS: Mapping[str, tuple[str, TrainConfig]] = {
             outliers=0.14,
         ),
     ),
+    "wide-resnet": (
+        "A larger network for a GPU: 2.8 million parameters, 40 epochs. On a few processor cores it takes a working day.",
+        TrainConfig(
+            network="wide-resnet",
+            epochs=40,
+            batch_size=256,
+            optimizer="sgd",
+            learning_rate=0.1,
+            weight_decay=5e-4,
+            schedule="one-cycle",
+            warmup=0.15,
+            label_smoothing=0.1,
+            ema=0.998,
+            flip=True,
+            shift=2,
+            erase=0.5,
+            clean_epochs=2,
+            validation_size=0,
+        ),
+    ),
     "quick": (
         "A first look in well under a minute: a small network on 12,000 images.",
         TrainConfig(
