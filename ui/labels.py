@@ -12,7 +12,7 @@ from fmnist.run import Status
 REFERENCE_ACCURACY = 0.9254  # what the published recipe reached on the test split in 10 epochs with batches of 64
 REFERENCE_LOSS = 0.2833
 _MARKS = frozenset("\\`*_{}[]()<>#+-.!|~:$&\"'")
-_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)  # where Markdown would see an address and make a link
+_READ = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[a-z+-][\w+/-]*:)", re.I)  # what becomes a link, an icon or an emoji after all
 
 
 Color = Literal["red", "orange", "blue", "green", "gray"]
@@ -41,8 +41,8 @@ DAMAGED = Look("damaged", ":material/broken_image:", "red")
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is: a name or a path in it becomes no link, picture or formula."""
-    broken = _ADDRESS.sub("\N{WORD JOINER}", text)
+    """Text that Markdown shows as it is: a name or a path in it becomes no link, picture, icon or formula."""
+    broken = _READ.sub("\N{WORD JOINER}", text)
     return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in broken).replace("\n", "  \n")
 
 

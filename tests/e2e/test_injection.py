@@ -177,7 +177,8 @@ def test_no_name_note_tag_message_or_fact_is_more_than_text_on_any_page(
     page = new_page(viewport=viewport)
     for address in addresses(runs):
         visit(page, address)
-    for run in [*runs[:2], *runs[TRAINED : TRAINED + size(3, len(runs))], runs[-1]]:
+    icon = next(run for run in runs if ":material/" in run.name)
+    for run in [*runs[:2], icon, *runs[TRAINED : TRAINED + size(3, len(runs))], runs[-1]]:
         visit(page, f"/runs?run={run.id}")
         heading = page.get_by_role("heading", level=3).first.inner_text()
         assert heading.replace("\N{WORD JOINER}", "").startswith(run.name), "a name is shown as it is"
