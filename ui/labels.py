@@ -12,7 +12,8 @@ from fmnist.run import Status
 REFERENCE_ACCURACY = 0.9254  # what the published recipe reached on the test split in 10 epochs with batches of 64
 REFERENCE_LOSS = 0.2833
 _MARKS = frozenset("\\`*_{}[]()<>#+-.!|~:$&\"'")
-_READ = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[a-z+-][\w+/-]*:)", re.I)  # what becomes a link, an icon or an emoji after all
+# Where Markdown would see an address, and Streamlit an icon or an emoji, although the marks around are escaped.
+_READ = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[a-z+-][\w+/-]*:)", re.IGNORECASE)
 
 
 Color = Literal["red", "orange", "blue", "green", "gray"]
