@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from fmnist import device
+from fmnist import device, memory
 from fmnist.config import TrainConfig
 from fmnist.data import Split
 from fmnist.events import Step
@@ -18,6 +18,7 @@ from fmnist.training import fit
 
 MEASURE_SECONDS = 1.0
 MEASURE_IMAGES = 16_384  # at least two of the largest batches
+MEASURE_MEGABYTES = 250  # that a step keeps: the dashboard measures in its own process, and an image takes as long in most batches
 SPEED_FIELDS = ("network", "batch_size", "optimizer", "precision", "ema")  # what the time of an image depends on
 EVALUATION_SHARE = 0.4  # an evaluated image costs this share of a trained one: forward only, in float32
 
@@ -70,7 +71,8 @@ def measure(fields: tuple[tuple[str, object], ...], where: str) -> float:
     Args:
         fields: (name, value) of SPEED_FIELDS.
     """
-    config = TrainConfig(**dict(fields), epochs=1000, train_size=MEASURE_IMAGES, validation_size=0)  # type: ignore[arg-type]
+    asked = TrainConfig(**dict(fields), epochs=1000, train_size=MEASURE_IMAGES, validation_size=0)  # type: ignore[arg-type]
+    config = asked.model_copy(update={"batch_size": memory.within(MEASURE_MEGABYTES, asked.batch_size, asked.network)})
     with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         threads = torch.get_num_threads()
         device.prepare(where)

@@ -1,6 +1,7 @@
 """What a training takes of a device's memory, and which batch would fit: asked only when one did not."""
 
 import resource
+from functools import cache
 
 import psutil
 import torch
@@ -27,6 +28,11 @@ def fitting_batch(config: TrainConfig, where: str) -> int | None:
     return size if size >= 2 else None
 
 
+def within(megabytes: int, batch_size: int, network: str) -> int:
+    """A batch for a look at a network: no more images than asked for, and no more than so many megabytes keep; at least 2."""
+    return max(2, min(batch_size, int(megabytes * 2**20 / kept_for_an_image(network))))
+
+
 def free(where: str) -> float:
     """Bytes that a process can still get here; of what its person has limited (ulimit -v), what is left."""
     if where == "cuda":
@@ -42,6 +48,7 @@ def _weights(config: TrainConfig) -> int:
     return weights * (5 if config.ema else 4)
 
 
+@cache
 def kept_for_an_image(network: str) -> float:
     """Bytes that a network in training keeps of an image for the way back, in float32.
 
