@@ -89,6 +89,14 @@ def test_the_capture_leaves_the_state_as_it_was() -> None:
         assert torch.equal(value, before[name]), name
 
 
+def test_the_reference_network_in_bfloat16_has_kernels_of_its_own_and_stays_as_it_was() -> None:
+    state = TrainState(CONFIGS["adam"].model_copy(update={"ema": 0.9}), "cuda", "bfloat16")
+    before = {name: value.clone() for name, value in state.tensors().items()}
+    assert "kernels made for this network" in pace.choose(state).reason
+    for name, value in state.tensors().items():
+        assert torch.equal(value, before[name]), name
+
+
 def test_a_training_cancelled_in_the_middle_of_an_epoch_goes_on_from_there(splits: tuple[Split, Split]) -> None:
     config = CONFIGS["adamw"]
     undisturbed = _trained(config, splits, _graphed)
