@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fmnist.outputs import Outputs, SplitName
     from fmnist.prediction import Model
 
+MOST_KEPT = 250  # answers: 60 MB
 _LOADING = threading.Lock()
 
 
@@ -63,13 +64,16 @@ def answer(word: str, split: "SplitName") -> Answer | None:
         if job.result is None:
             background.show(job, f"{source.name}: what it says of the {split} images.")
             return None
-        kept[source.sha256, split] = Answer(job.result.indices, job.result.guesses, job.result.labels)
+        kept[source.sha256, split] = found = Answer(job.result.indices, job.result.guesses, job.result.labels)
+        while len(kept) > MOST_KEPT:
+            kept.pop(next(iter(kept)), None)  # the oldest; it is read from its file again
+        return found
     return kept[source.sha256, split]
 
 
 @st.cache_resource(show_spinner=False)
 def _kept() -> dict[tuple[str, str], Answer]:
-    """By model and split: 240 KB each, where the outputs of 20 models would be 200 MB."""
+    """By model and split: 240 KB each, where the outputs of 20 models would be 200 MB; at most MOST_KEPT."""
     return {}
 
 

@@ -262,3 +262,15 @@ def test_points_that_are_circled_pick_runs(visit: Visit, three: list[Run]) -> No
     at.session_state["compare.scatter"] = {"selection": {"points": [{"curve_number": 2}], "point_indices": [0], "box": [], "lasso": []}}
     at.run()
     assert "**1 of 3 picked:** 3 · A *slow* one" in words(at)
+
+
+def test_of_many_models_only_so_many_answers_stay_in_memory(three: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes; who asks for it again has it from its file."""
+    monkeypatch.setattr(judged, "MOST_KEPT", 2)
+    judged._kept().clear()
+    expected = [guesses(run) for run in three]
+    for run, guess in [*zip(three, expected, strict=True), (three[0], expected[0])]:
+        found = judged.answer(run.id, "test")
+        assert found is not None
+        assert torch.equal(found.guesses, guess)
+        assert len(judged._kept()) <= 2
