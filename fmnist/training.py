@@ -118,11 +118,12 @@ class _Curve:
         self._rhythm = max(1, round(count * REPORT_SECONDS / seconds))
         self.go_on()
         state.seconds += seconds
+        images = _images(state.config, self._last) - _images(state.config, self._first)
         self._first, steps = self._last, state.config.steps_per_epoch
         if not math.isfinite(loss):
             raise DivergedError((self._last - 1) // steps + 1, self._last)
         rate = learning_rate(state.config, self._last - 1, state.rate_changes)
-        return Step(self._last, self._last / steps, state.seconds, loss, rate, count * state.config.batch_size / seconds)
+        return Step(self._last, self._last / steps, state.seconds, loss, rate, images / seconds)
 
 
 def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
@@ -153,8 +154,14 @@ def _end_epoch(state: TrainState, monitor: Split) -> Epoch:
 
 
 def _speed(config: TrainConfig, steps: int, seconds: float) -> float:
-    """Images a second over `steps` steps."""
-    return steps / config.steps_per_epoch * config.train_images / seconds if seconds else 0.0
+    """Images a second over `steps` steps from the start."""
+    return _images(config, steps) / seconds if seconds else 0.0
+
+
+def _images(config: TrainConfig, steps: int) -> int:
+    """How many images the first steps of a training have; the last one of an epoch may have fewer."""
+    epochs, rest = divmod(steps, config.steps_per_epoch)
+    return epochs * config.train_images + rest * config.batch_size
 
 
 def begin(config: TrainConfig, where: str) -> tuple[TrainState, device.Precision]:

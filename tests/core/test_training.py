@@ -54,6 +54,16 @@ def test_the_same_seed_gives_the_same_weights(images: Split):
     assert torch.equal(_weights(_trained(SMALL, images)), _weights(_trained(SMALL, images)))
 
 
+def test_the_speed_of_each_point_counts_the_images_that_it_had(images: Split):
+    """Six batches of 32 and one of 8 in each epoch: not seven of 32."""
+    state, before, counts = TrainState(SMALL), 0.0, list[int]()
+    for event in fit(state, *_splits(images, SMALL)):
+        if isinstance(event, Step):
+            counts.append(round(event.images_per_second * (event.seconds - before)))
+            before = event.seconds
+    assert counts == [*[32] * 6, 8] * 2
+
+
 def test_another_seed_gives_other_weights(images: Split):
     other = SMALL.model_copy(update={"seed": 1})
     assert not torch.equal(_weights(_trained(SMALL, images)), _weights(_trained(other, images)))
