@@ -82,5 +82,9 @@ def reason(error: Exception) -> str:
 
     It may quote a file that somebody sends, kilobytes of it.
     """
-    said = getattr(error, "strerror", None) or error
+    return one_line(getattr(error, "strerror", None) or error)
+
+
+def one_line(said: object) -> str:
+    """Words of somebody else: at most 200 letters, without a full stop."""
     return " ".join(str(said).split())[:200].rstrip(". ")

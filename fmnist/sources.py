@@ -17,7 +17,7 @@ import numpy as np
 
 from fmnist import files
 from fmnist.archives import ARCHIVES, MOST_BYTES, Say, Tell, verified
-from fmnist.errors import DataError
+from fmnist.errors import DataError, one_line
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_BYTES = 30_900_652  # of the package, for the progress bar alone
@@ -87,7 +87,7 @@ class Fetch:
         try:
             from torchvision.datasets import FashionMNIST  # only here: it takes seconds to import
         except (ImportError, RuntimeError) as error:  # RuntimeError: of another build than torch
-            raise DataError(f"torchvision, which knows the mirrors, cannot be imported ({_short(error)}).") from error
+            raise DataError(f"torchvision, which knows the mirrors, cannot be imported ({one_line(error)}).") from error
         for mirror in FashionMNIST.mirrors:
             self._attempt(partial(self._from_mirror, mirror))
 
@@ -112,7 +112,7 @@ class Fetch:
             try:
                 subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True, capture_output=True, text=True)
             except subprocess.CalledProcessError as error:
-                raise DataError(f"Debian's package {DEBIAN_PACKAGE} cannot be unpacked ({_short(error.stderr)}).") from error
+                raise DataError(f"Debian's package {DEBIAN_PACKAGE} cannot be unpacked ({one_line(error.stderr)}).") from error
             found = {path.name: path.read_bytes() for path in unpacked.rglob("*.gz")}
         for what in list(self.missing):
             if (name := ARCHIVES[what].name) not in found:
@@ -157,7 +157,7 @@ def _download_package(folder: Path, progress: Callable[[float], None]) -> Path:
     packages = list(folder.glob("*.deb"))
     if apt.returncode or not packages:
         reasons = [line for line in errors.read_text(errors="replace").splitlines() if line.startswith("E:")]
-        raise DataError(f"apt-get download {DEBIAN_PACKAGE} failed ({_short(reasons[-1] if reasons else 'no reason given')}).")
+        raise DataError(f"apt-get download {DEBIAN_PACKAGE} failed ({one_line(reasons[-1] if reasons else 'no reason given')}).")
     return packages[0]
 
 
@@ -166,10 +166,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         error.close()  # it is the server's answer too
     elif isinstance(error, urllib.error.URLError):
-        return _short(error.reason)
-    return _short(error) or type(error).__name__
-
-
-def _short(reason: object) -> str:
-    """Another program's words on one line, not too long."""
-    return " ".join(str(reason).split())[:160].rstrip(".")
+        return one_line(error.reason)
+    return one_line(error) or type(error).__name__

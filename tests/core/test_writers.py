@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.first_page import NO_PROXY
 from fmnist.config import TrainConfig
 from fmnist.errors import ReportError
 from fmnist.handover import metrics, mlflow, tensorboard
@@ -20,7 +20,6 @@ from fmnist.run import Run
 from fmnist.store import Store
 
 Train = Callable[..., Run]
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ROOT = Path(__file__).resolve().parents[2]
 
 

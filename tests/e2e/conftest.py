@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from bench.first_page import NO_PROXY
 from fmnist.store import Store
 from tests.faults.conftest import size  # noqa: F401 - a fixture
 
@@ -27,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"]
 ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 ARGUMENTS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a camera that films a test card, and is allowed
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # urlopen keeps the proxies of whoever called it first
 PATIENCE = 90.0  # seconds for what needs a worker: a busy machine of two cores is slow
 
 
