@@ -85,7 +85,7 @@ class Precision:
 
 
 def choose_precision(wanted: str, network: str, batch_size: int, device: str) -> Precision:
-    """float32, or bfloat16 where a short test shows that it is right and faster for this network and batch.
+    """float32, or bfloat16 where a short test shows that it is right and, on a processor, faster for this network and batch.
 
     Args:
         wanted: auto, float32 or bfloat16, as in TrainConfig.

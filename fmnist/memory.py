@@ -1,4 +1,4 @@
-"""What a training takes of a device's memory, and which batch would fit: asked only when one did not."""
+"""What a training takes of a device's memory, and which batch would fit, or is enough for a look."""
 
 import resource
 from functools import cache

@@ -175,15 +175,12 @@ def choose(state: TrainState) -> Pace:
         return Shared(state, f"{ranks.world()} processes add their gradients between the way back and the update: no CUDA graph")
     if state.device.type != "cuda":
         return Eager(state, f"CUDA graphs are for NVIDIA's GPUs, this is {state.device.type}")
-    refused = fused.why_not(state)
-    ways: list[tuple[Callable[[TrainState, Reel], ReelStep], str]] = [(PlainStep, f"a step is a CUDA graph here ({refused})")]
-    if not refused:
-        ways.insert(0, (fused.FusedStep, "a step is a CUDA graph of kernels made for this network"))
-    reason = ""
-    for step, what in ways:
+    why = fused.why_not(state) or ""
+    for step in (PlainStep,) if why else (fused.FusedStep, PlainStep):
+        what = f"here ({why})" if step is PlainStep else "of kernels made for this network"
         try:
-            return Reeled(state, what, Graphs, step)
+            return Reeled(state, f"a step is a CUDA graph {what}", Graphs, step)
         except RuntimeError as error:
-            reason = f"no CUDA graph could be made: {str(error).partition(chr(10))[0]}"
+            why = f"no CUDA graph could be made: {str(error).partition(chr(10))[0]}"
         torch.cuda.empty_cache()  # outside of the handler, which keeps the memory of the attempt alive
-    return Eager(state, reason)
+    return Eager(state, why)
